@@ -1,0 +1,101 @@
+"""What the two command lines share: errors as one sentence, output forms, folders, progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bench_core.errors import BenchError
+from bench_core.tables import FORMATS, Format, Table
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Item = TypeVar("Item")
+
+DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
+"""Set to 1, an error comes with its traceback."""
+
+
+class BenchGroup(click.Group):
+    """A command group whose failures are one sentence and an exit code: 2 the user's mistake, 1 a failed run."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand, and turn what it raises into a message."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except Exception as error:  # the one place that decides how a failure looks
+            if os.environ.get(DEBUG_VARIABLE) == "1":
+                raise
+            click.echo(f"Error: {_sentence(error)}", err=True)
+            ctx.exit(error.exit_code if isinstance(error, BenchError) else 1)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BenchError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}."
+    hint = f"set {DEBUG_VARIABLE}=1 to see where, and please report it"
+    return f"unexpected {type(error).__name__}: {error} (a fault of the suite: {hint})."
+
+
+def format_option(command: Command) -> Command:
+    """`--format`, given to the command as `form`."""
+    return click.option(
+        "--format", "form", type=click.Choice(FORMATS), default="rich", show_default=True, help="Form of the table."
+    )(command)
+
+
+def results_option(command: Command) -> Command:
+    """`--results`, given to the command as `results_dir`."""
+    return click.option(
+        "--results",
+        "results_dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        help="Folder the runs are kept in.",
+    )(command)
+
+
+def print_table(table: Table, form: Format) -> None:
+    """Write a table to standard output."""
+    click.echo(table.render(form), nl=False)
+
+
+def say(message: str) -> None:
+    """Tell the user what happens; on standard error, so that standard output stays the result."""
+    click.echo(message, err=True)
+
+
+def progress(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
+    """Pass items through, with a bar on standard error where that is a terminal and it takes a while."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, description=title, total=total, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def working(title: str) -> Iterator[None]:
+    """A moving sign on standard error while something of unknown length runs; quiet where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(title):
+        yield

@@ -1,0 +1,63 @@
+"""Experiment files: YAML read into frozen pydantic models, with errors that name file, line and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bench_core.errors import BadFile, UserError
+
+if TYPE_CHECKING:
+    import yaml
+    from pydantic import BaseModel
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_config(path: Path, model: type[Model]) -> Model:
+    """Read a YAML file into a model.
+
+    Raises:
+        UserError: no such file.
+        BadFile: not YAML, or a field that is unknown, missing or of the wrong type, at its line.
+    """
+    import yaml
+    from pydantic import ValidationError
+
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file.")
+    text = path.read_text(encoding="utf-8")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content: Any = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise BadFile(path, f"this is not YAML ({error.problem})", line) from error
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join(str(part) for part in fault["loc"]) or "the file"
+        raise BadFile(path, f"{field}: {fault['msg']}", _line_of(node, fault["loc"])) from error
+
+
+def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int | None:
+    """The line of the deepest part of a field's location that the file holds."""
+    line = None
+    for part in location:
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+        node = _child(node, part)
+    return node.start_mark.line + 1 if node is not None else line
+
+
+def _child(node: yaml.Node, part: int | str) -> yaml.Node | None:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        found: yaml.Node = node.value[part]
+        return found
+    return None

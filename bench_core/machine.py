@@ -1,0 +1,56 @@
+"""What this machine has: packages with their versions, processors, memory, accelerators."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+Finding = tuple[str, str, str]
+"""What was looked at, its state (`ok`, `missing`, `none`), and a detail: a version, or what to do."""
+
+
+def machine_findings() -> list[Finding]:
+    """Python, processors, memory and accelerator."""
+    memory = memory_bytes()
+    return [
+        ("python", "ok", platform.python_version()),
+        ("processors", "ok", str(os.cpu_count())),
+        ("memory", "ok" if memory else "unknown", f"{memory / 1024**3:.1f} GiB" if memory else ""),
+        _accelerator_finding(),
+    ]
+
+
+def package_findings(packages: Mapping[str, tuple[str, str]]) -> list[Finding]:
+    """Whether packages are here.
+
+    Args:
+        packages: distribution name -> (module it brings, what to install it with).
+    """
+    findings = []
+    for name, (module, remedy) in packages.items():
+        try:
+            findings.append((name, "ok", version(name)) if find_spec(module) else (name, "missing", remedy))
+        except PackageNotFoundError:
+            findings.append((name, "missing", remedy))
+    return findings
+
+
+def memory_bytes() -> int | None:
+    """The machine's memory, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def _accelerator_finding() -> Finding:
+    if find_spec("torch") is None:
+        return ("accelerator", "none", "torch is not installed")
+    import torch
+
+    if not torch.cuda.is_available():
+        return ("accelerator", "none", "no CUDA device: everything runs on the processor")
+    return ("accelerator", "ok", f"{torch.cuda.device_count()} × {torch.cuda.get_device_name()}")

@@ -1,0 +1,242 @@
+"""Finding and building the members of a family: by built-in name, entry point, `module:Class` or `file.py:Class`.
+
+Only the member asked for is imported. Arguments stand behind the name, `dense,model=minilm`, are checked against the
+class's constructor and converted to what its annotations (or else its defaults) say.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bench_core.errors import UserError
+from bench_core.identity import content_hash
+
+_ARGUMENT = re.compile(r",(?=[A-Za-z_]\w*=)")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """' (did you mean x?)' where a known name is close, else the empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """A stage as a user names it: `name,key=value,key=value`."""
+
+    name: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str, parameters: Iterable[str] = ()) -> StageSpec:
+        """Split `name,key=value`; `parameters` are further `key=value` texts, whose values may hold commas."""
+        name, *pieces = _ARGUMENT.split(text)
+        arguments = []
+        for piece in [*pieces, *parameters]:
+            key, separator, value = piece.partition("=")
+            if not separator or not key.isidentifier():
+                raise UserError(f"{piece!r} is not key=value; write for example -p depth=3.")
+            arguments.append((key, value))
+        repeated = {key for key, _ in arguments if sum(key == other for other, _ in arguments) > 1}
+        if repeated:
+            raise UserError(f"{sorted(repeated)[0]} is given twice for {name}; give it once.")
+        return cls(name, tuple(arguments))
+
+    def __str__(self) -> str:
+        return ",".join([self.name, *(f"{key}={value}" for key, value in self.arguments)])
+
+
+@dataclass(frozen=True)
+class Member:
+    """One line of a family's listing; `problem` says why a member cannot be used here, or is empty."""
+
+    name: str
+    summary: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """All members of one kind of stage.
+
+    Attributes:
+        kind: what a member is called in messages (`retriever`).
+        builtins: name -> `module:Class`; strings, so that listing names imports nothing.
+        group: the entry point group other distributions add members through.
+    """
+
+    kind: str
+    builtins: Mapping[str, str]
+    group: str
+
+    def names(self) -> list[str]:
+        """Built-in names and those of installed plug-ins, sorted."""
+        return sorted({*self.builtins, *(point.name for point in entry_points(group=self.group))})
+
+    def load(self, name: str) -> type[Any]:
+        """The class a name stands for.
+
+        Raises:
+            UserError: no such name, file, module or class, or it cannot be imported.
+        """
+        if name in self.builtins:
+            return _class_from_target(self.builtins[name], self.kind)
+        for point in entry_points(group=self.group):
+            if point.name == name:
+                return _class_from_target(point.value, self.kind)
+        if ":" in name:
+            return _class_from_target(name, self.kind)
+        raise UserError(
+            f"There is no {self.kind} {name!r}{did_you_mean(name, self.names())}; known are {', '.join(self.names())}, "
+            "and your own as path/to/file.py:Class or package.module:Class."
+        )
+
+    def create(self, spec: StageSpec, **injected: Any) -> Any:
+        """An instance, built from the spec's arguments and from `injected` ones (which users do not type).
+
+        Raises:
+            UserError: an argument the constructor does not take, a value that does not convert, or a missing one.
+        """
+        cls = self.load(spec.name)
+        arguments = convert_arguments(cls, dict(spec.arguments), f"{self.kind} {spec.name}")
+        return cls(**arguments, **injected)
+
+    def members(self) -> list[Member]:
+        """Every named member with the first line of its docstring, or why it cannot be loaded."""
+        listing = []
+        for name in self.names():
+            try:
+                cls = self.load(name)
+            except UserError as error:
+                listing.append(Member(name, "", f"unavailable: {error}"))
+                continue
+            problem = getattr(cls, "missing_requirement", lambda: "")()
+            listing.append(Member(name, _first_line(cls), f"unavailable: {problem}" if problem else ""))
+        return listing
+
+
+def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -> dict[str, Any]:
+    """Turn `key=value` texts into what a constructor takes.
+
+    A value is converted by the parameter's annotation; without one by the type of its default; else it stays text.
+    """
+    parameters = _constructor_parameters(cls)
+    unknown = [key for key in arguments if key not in parameters]
+    if unknown:
+        takes = f"it takes {', '.join(parameters)}" if parameters else "it takes no arguments"
+        raise UserError(f"{what} has no argument {unknown[0]!r}{did_you_mean(unknown[0], parameters)}; {takes}.")
+    missing = [
+        key
+        for key, parameter in parameters.items()
+        if parameter.default is inspect.Parameter.empty and key not in arguments
+    ]
+    if missing:
+        raise UserError(f"{what} needs {missing[0]}; add ,{missing[0]}=… behind its name or -p {missing[0]}=….")
+    hints = _constructor_hints(cls)
+    return {key: _convert(value, key, parameters[key], hints, what) for key, value in arguments.items()}
+
+
+def source_hash(cls: type[Any]) -> str:
+    """A hash of the module a class is written in, so that a changed plug-in is a changed system."""
+    module = sys.modules.get(cls.__module__)
+    path = getattr(module, "__file__", None)
+    source = Path(path).read_bytes() if path else inspect.getsource(cls).encode()
+    return content_hash([source])
+
+
+def _first_line(cls: type[Any]) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def _class_from_target(target: str, kind: str) -> type[Any]:
+    place, _, class_name = target.rpartition(":")
+    module = _module_from_file(Path(place)) if place.endswith(".py") else _module_by_name(place)
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+        raise UserError(f"{place} has no class {class_name!r}{did_you_mean(class_name, classes)}.")
+    return found
+
+
+def _module_by_name(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{name} cannot be imported: no module named {error.name!r} is installed here.") from error
+    except Exception as error:  # a plug-in may fail in any way while it is imported
+        raise UserError(f"{name} cannot be imported: {type(error).__name__}: {error}.") from error
+
+
+def _module_from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; a class of your own is named path/to/file.py:Class.")
+    name = f"plugin_{content_hash([str(path.resolve())])[:12]}_{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path}: this is not a Python file that can be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before execution: dataclasses and inspect look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's own code may fail in any way
+        del sys.modules[name]
+        raise UserError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}{_line_in(path, error)}."
+        ) from error
+    return module
+
+
+def _line_in(path: Path, error: Exception) -> str:
+    """' (line n)': the last line of the user's file that an exception passed through."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f" (line {line})" if line else ""
+
+
+def _constructor_parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
+    """The parameters a user may name; keyword-only ones are injected by the suite and not listed."""
+    if cls.__init__ is object.__init__:
+        return {}
+    signature = inspect.signature(cls)
+    return {
+        name: parameter
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    }
+
+
+def _constructor_hints(cls: type[Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(cls.__init__)
+    except NameError:  # an annotation that only a type checker can see
+        return {}
+
+
+def _convert(value: str, key: str, parameter: inspect.Parameter, hints: Mapping[str, Any], what: str) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    default = parameter.default
+    annotation = hints.get(key, type(default) if default not in (None, inspect.Parameter.empty) else str)
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{what}: {key}={value} does not fit: {reason}.") from error

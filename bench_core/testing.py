@@ -1,0 +1,37 @@
+"""Contract tests: what every member of a family must hold, for the built-ins and for users' classes alike.
+
+A contract is a class whose `test_*` methods each check one point and raise AssertionError with what is wrong. Under
+pytest, subclass it and supply the member; outside pytest, `check` runs the points and says which hold.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a contract; `failure` is empty where it holds."""
+
+    name: str
+    failure: str = ""
+
+
+def check(contract: Any) -> list[Point]:
+    """Run every `test_*` method of a contract object, in the order they are written."""
+    names = [name for name, _ in inspect.getmembers(type(contract), inspect.isfunction) if name.startswith("test_")]
+    names.sort(key=lambda name: inspect.getsourcelines(getattr(type(contract), name))[1])
+    return [_run(contract, name) for name in names]
+
+
+def _run(contract: Any, name: str) -> Point:
+    title = name.removeprefix("test_").replace("_", " ")
+    try:
+        getattr(contract, name)()
+    except AssertionError as error:
+        return Point(title, str(error) or "does not hold")
+    except Exception as error:  # a user's class may fail in any way
+        return Point(title, f"{type(error).__name__}: {error}")
+    return Point(title)

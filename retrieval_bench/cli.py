@@ -1,0 +1,273 @@
+"""`retrieval-bench`: index, search and score medical corpora. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_core.cli import BenchGroup, format_option, print_table, results_option, say
+from bench_core.tables import Format
+
+if TYPE_CHECKING:
+    from bench_core.registry import StageSpec
+    from retrieval_bench.measures import Measure
+    from retrieval_bench.pipeline import ScoredRun
+
+_PATH = click.Path(path_type=Path)
+
+dataset_option = click.option("--dataset", "-d", "dataset", required=True, help="demo/NAME or dir:PATH.")
+retriever_option = click.option(
+    "--retriever", "-r", "retriever", required=True, help="A name, or path/to/file.py:Class; arguments as ,key=value."
+)
+parameter_option = click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An argument of the retriever; repeatable.",
+)
+indexes_option = click.option(
+    "--indexes",
+    "indexes_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("indexes"),
+    show_default=True,
+    help="Folder the indexes are kept in.",
+)
+measure_option = click.option(
+    "--measure", "-m", "measure_texts", multiple=True, metavar="NAME[@K]", help="A measure, as ndcg@10; repeatable."
+)
+
+
+@click.group(cls=BenchGroup)
+@click.version_option(package_name="biomed-bench", prog_name="retrieval-bench")
+def main() -> None:
+    """Index medical corpora, search them, and score runs as trec_eval does."""
+
+
+@main.command("list")
+@click.argument("kind", type=click.Choice(["datasets", "retrievers", "measures", "all"]), default="all")
+@format_option
+def list_command(kind: str, form: Format) -> None:
+    """List datasets, retrievers and measures, and what each needs."""
+    from retrieval_bench.inventory import inventory_table
+
+    print_table(inventory_table(kind), form)
+
+
+@main.command()
+@click.argument("name")
+@format_option
+def show(name: str, form: Format) -> None:
+    """Show a dataset, a retriever with its arguments, or the folder of a run."""
+    from retrieval_bench.inventory import details_table
+
+    print_table(details_table(name), form)
+
+
+@main.command()
+@dataset_option
+@retriever_option
+@parameter_option
+@indexes_option
+def index(dataset: str, retriever: str, parameters: Sequence[str], indexes_dir: Path) -> None:
+    """Write a retriever's index of a dataset, or say that it is there."""
+    from bench_core.cli import working
+    from bench_core.registry import StageSpec
+    from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.index_store import prepare_index
+    from retrieval_bench.retrievers.base import RETRIEVERS
+
+    loaded = load_dataset(dataset)
+    spec = StageSpec.parse(retriever, parameters)
+    with working(f"indexing {loaded.card.dataset_id}"):
+        folder, was_there = prepare_index(RETRIEVERS.create(spec), loaded.corpus, loaded.card.dataset_id, indexes_dir)
+    done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
+    say(f"{spec} on {loaded.card.dataset_id}: the index {done}.")
+    click.echo(str(folder))
+
+
+@main.command()
+@click.option("--dataset", "-d", "datasets", multiple=True, help="demo/NAME or dir:PATH; repeatable.")
+@click.option(
+    "--retriever",
+    "-r",
+    "retrievers",
+    multiple=True,
+    help="A name, or path/to/file.py:Class; arguments as ,key=value; repeatable.",
+)
+@parameter_option
+@click.option("--experiment", "-e", type=_PATH, help="YAML file that names datasets and retrievers.")
+@click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
+@measure_option
+@results_option
+@indexes_option
+@format_option
+def run(
+    datasets: Sequence[str],
+    retrievers: Sequence[str],
+    parameters: Sequence[str],
+    experiment: Path | None,
+    k: int | None,
+    measure_texts: Sequence[str],
+    results_dir: Path,
+    indexes_dir: Path,
+    form: Format,
+) -> None:
+    """Search every dataset with every retriever, score the runs, print the table.
+
+    What is there already and whole is not made again.
+    """
+    from bench_core.config import load_config
+    from bench_core.errors import UserError
+    from bench_core.registry import StageSpec
+    from retrieval_bench.experiment import RetrievalExperiment
+    from retrieval_bench.reporting import scores_table
+
+    if experiment is not None:
+        if datasets or retrievers:
+            raise UserError("Give either --experiment or --dataset and --retriever, not both.")
+        grid = load_config(experiment, RetrievalExperiment)
+        datasets, retrievers, k = grid.datasets, grid.retrievers, k or grid.k
+    if not datasets or not retrievers:
+        raise UserError("Give --dataset and --retriever, or --experiment FILE.")
+    measures = _measures(measure_texts)
+    specs = [StageSpec.parse(retriever, parameters) for retriever in retrievers]
+    print_table(scores_table(_run_grid(datasets, specs, k, results_dir, indexes_dir), measures), form)
+
+
+@main.command()
+@click.option("--run", "run_path", type=_PATH, required=True, help="A TREC run file, gzipped or not.")
+@click.option("--qrels", "qrels_path", type=_PATH, help="A TREC or BEIR qrels file, gzipped or not.")
+@click.option("--dataset", "-d", "dataset", help="Score against a dataset's judgments instead.")
+@click.option("-k", "k", type=click.IntRange(min=1), help="Cut the run to its k best before scoring.")
+@measure_option
+@click.option("--per-query", is_flag=True, help="One row a query instead of the means.")
+@format_option
+def score(
+    run_path: Path,
+    qrels_path: Path | None,
+    dataset: str | None,
+    k: int | None,
+    measure_texts: Sequence[str],
+    per_query: bool,
+    form: Format,
+) -> None:
+    """Score any TREC run, ours or not, with trec_eval's figures."""
+    from bench_core.errors import UserError
+    from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.measures import DEFAULT_MEASURES
+    from retrieval_bench.pipeline import ScoredRun, read_canonical_run
+    from retrieval_bench.reporting import per_query_table, scores_table
+    from retrieval_bench.scoring import score as score_run
+    from retrieval_bench.trec import read_qrels
+
+    if (qrels_path is None) == (dataset is None):
+        raise UserError("Give either --qrels FILE or --dataset NAME to say what the run is scored against.")
+    measures = _measures(measure_texts, DEFAULT_MEASURES)
+    qrels = read_qrels(qrels_path) if qrels_path is not None else load_dataset(str(dataset)).qrels
+    ranked = {query_id: ranking[:k] for query_id, ranking in read_canonical_run(run_path).items()}
+    name = str(dataset) if qrels_path is None else qrels_path.name
+    scored = ScoredRun(name, run_path.name, run_path.parent, score_run(ranked, qrels, measures))
+    print_table(per_query_table(scored) if per_query else scores_table([scored], measures), form)
+
+
+@main.command()
+@click.option("--dataset", "-d", "dataset", help="Only the runs on this dataset.")
+@measure_option
+@results_option
+@format_option
+def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, form: Format) -> None:
+    """Print the table of all complete runs in the results folder."""
+    from bench_core.errors import UserError
+    from retrieval_bench.pipeline import stored_runs
+    from retrieval_bench.reporting import scores_table
+
+    runs = [run for run in stored_runs(results_dir) if dataset is None or run.dataset_id == dataset]
+    if not runs:
+        where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
+        raise UserError(f"There is no complete run in {where}; make one with `retrieval-bench run`.")
+    print_table(scores_table(runs, _measures(measure_texts)), form)
+
+
+@main.command()
+@dataset_option
+@click.option("--baseline", "-b", required=True, help="The retriever the others are compared with.")
+@click.option("--retriever", "-r", "retrievers", multiple=True, required=True, help="A system to compare; repeatable.")
+@click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
+@click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
+@click.option(
+    "--permutations",
+    "n_permutations",
+    type=click.IntRange(min=100),
+    default=100_000,
+    show_default=True,
+    help="Resamplings.",
+)
+@results_option
+@indexes_option
+@format_option
+def compare(
+    dataset: str,
+    baseline: str,
+    retrievers: Sequence[str],
+    measure_text: str,
+    k: int | None,
+    n_permutations: int,
+    results_dir: Path,
+    indexes_dir: Path,
+    form: Format,
+) -> None:
+    """Compare retrievers with a baseline, query by query: wins, losses and a paired randomisation test."""
+    from bench_core.registry import StageSpec
+    from retrieval_bench.measures import Measure
+    from retrieval_bench.reporting import comparison_table
+
+    measure = Measure.parse(measure_text)
+    specs = [StageSpec.parse(text) for text in (baseline, *retrievers)]
+    first, *others = _run_grid([dataset], specs, k, results_dir, indexes_dir)
+    print_table(comparison_table(first, others, measure, n_permutations), form)
+
+
+@main.command()
+@click.option("--retriever", "-r", "retriever", help="Check this retriever against the contract.")
+@parameter_option
+@format_option
+def doctor(retriever: str | None, parameters: Sequence[str], form: Format) -> None:
+    """Say what can run here and what to install for the rest; or check a retriever of your own, point by point."""
+    from bench_core.registry import StageSpec
+    from retrieval_bench.inventory import contract_table, machine_table
+
+    if retriever is None:
+        print_table(machine_table(), form)
+        return
+    checked, n_failed = contract_table(StageSpec.parse(retriever, parameters))
+    print_table(checked, form)
+    if n_failed:
+        raise SystemExit(1)
+
+
+def _measures(texts: Sequence[str], default: Sequence[Measure] | None = None) -> list[Measure]:
+    from retrieval_bench.measures import TABLE_MEASURES, Measure
+
+    return [Measure.parse(text) for text in texts] or list(default or TABLE_MEASURES)
+
+
+def _run_grid(
+    datasets: Sequence[str], specs: Sequence[StageSpec], k: int | None, results_dir: Path, indexes_dir: Path
+) -> list[ScoredRun]:
+    from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.pipeline import run_retriever
+    from retrieval_bench.retrievers.base import RETRIEVERS
+
+    runs = []
+    retrievers = [(str(spec), RETRIEVERS.create(spec)) for spec in specs]
+    for dataset in datasets:
+        loaded = load_dataset(dataset)
+        for system, retriever in retrievers:
+            runs.append(run_retriever(loaded, retriever, system, k or loaded.card.k, results_dir, indexes_dir, say))
+    return runs

@@ -1,0 +1,169 @@
+"""A retrieval dataset: corpus, queries and judgments, each read when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+from bench_core.errors import BadFile, UserError
+from bench_core.identity import Json, content_hash
+from bench_core.registry import Family, StageSpec
+from retrieval_bench.datasets.records import CorpusFile
+from retrieval_bench.trec import check_known
+from retrieval_bench.types import Corpus, Qrels, Query
+
+UnknownIds = Literal["refuse", "keep"]
+"""What to do with judged documents that the corpus does not hold: refuse, or keep them (never found) and count them."""
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What is known of a dataset before it is read.
+
+    Attributes:
+        access: text of a `credentialed` dataset may not leave the machine unless the user says so.
+        k: how deep runs go by default.
+    """
+
+    dataset_id: str
+    summary: str
+    licence: str = ""
+    revision: str = ""
+    access: Literal["public", "credentialed"] = "public"
+    k: int = 100
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A card and the readers of its three parts.
+
+    Attributes:
+        place: where the judgments stand, for messages.
+    """
+
+    card: DatasetCard
+    read_corpus: Callable[[], CorpusFile]
+    read_queries: Callable[[], Sequence[Query]]
+    read_qrels: Callable[[], Qrels]
+    place: Path
+    unknown_ids: UnknownIds = "refuse"
+    extra: Mapping[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def _corpus_file(self) -> CorpusFile:
+        return self.read_corpus()
+
+    @property
+    def corpus(self) -> Corpus:
+        """The documents, each doc_id once."""
+        return self._corpus_file.corpus
+
+    @cached_property
+    def queries(self) -> Sequence[Query]:
+        """The queries in file order."""
+        return self.read_queries()
+
+    @cached_property
+    def qrels(self) -> Qrels:
+        """The judgments; every judged query is known.
+
+        Raises:
+            BadFile: a judged query that is not among the queries.
+        """
+        qrels = self.read_qrels()
+        check_known(qrels, (query.query_id for query in self.queries), self.place)
+        return qrels
+
+    def check(self) -> None:
+        """Refuse judgments of documents that do not exist, unless the user said to keep them.
+
+        Raises:
+            BadFile: names the first unknown document.
+        """
+        unknown = self.unknown_documents()
+        if unknown and self.unknown_ids == "refuse":
+            remedy = "mend the file, or count them as never found with ,unknown_ids=keep behind the dataset"
+            raise BadFile(
+                self.place,
+                f"{len(unknown)} judged documents are not in the corpus, the first is {unknown[0]}; {remedy}",
+            )
+
+    def unknown_documents(self) -> list[str]:
+        """Judged documents that the corpus does not hold, sorted."""
+        known = set(self.corpus.doc_ids)
+        return sorted({doc_id for judged in self.qrels.values() for doc_id in judged if doc_id not in known})
+
+    @cached_property
+    def identity(self) -> dict[str, Json]:
+        """What a run depends on: id, revision, hashes of documents and queries. Judgments are not part of it."""
+        return {
+            "dataset_id": self.card.dataset_id,
+            "revision": self.card.revision,
+            "corpus_sha256": self.corpus.sha256,
+            "queries_sha256": content_hash(text for query in self.queries for text in (query.query_id, query.text)),
+        }
+
+    @cached_property
+    def qrels_sha256(self) -> str:
+        """A hash of the judgments, in any order: scores made from other judgments are made anew."""
+        return content_hash(
+            text
+            for query_id, judged in sorted(self.qrels.items())
+            for doc_id, relevance in sorted(judged.items())
+            for text in (query_id, doc_id, str(relevance))
+        )
+
+    def notes(self) -> list[str]:
+        """What a reader of its numbers should know: repeated ids, judged documents that are not there."""
+        notes = []
+        if self._corpus_file.n_duplicates:
+            notes.append(f"{self.card.dataset_id}: {self._corpus_file.n_duplicates} repeated doc_ids left out.")
+        unknown = self.unknown_documents()
+        if unknown:
+            notes.append(f"{self.card.dataset_id}: {len(unknown)} judged documents are not in the corpus.")
+        return notes
+
+
+class DatasetSource(Protocol):
+    """Where datasets of one kind come from; its constructor takes the options behind a dataset's name."""
+
+    def cards(self) -> Sequence[DatasetCard]:
+        """The datasets that can be named without further knowledge."""
+
+    def load(self, name: str) -> Dataset:
+        """The dataset of a name (what stands behind `demo/` or `dir:`)."""
+
+
+SOURCES = Family(
+    kind="dataset source",
+    builtins={
+        "demo": "retrieval_bench.datasets.embedded:DemoDatasets",
+        "dir": "retrieval_bench.datasets.folder:FolderDatasets",
+    },
+    group="retrieval_bench.datasets",
+)
+
+
+def load_dataset(text: str) -> Dataset:
+    """The dataset a user names: `demo/evidence`, `dir:PATH`, either with `,option=value` behind it.
+
+    Raises:
+        UserError: no such source or dataset.
+    """
+    spec = StageSpec.parse(text)
+    source, separator, name = _split(spec.name)
+    if not separator or not name:
+        raise UserError(
+            f"{spec.name!r} names no dataset; write demo/NAME or dir:PATH (`retrieval-bench list` shows them)."
+        )
+    dataset: Dataset = SOURCES.create(StageSpec(source, spec.arguments)).load(name)
+    return dataset
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """`source/name` or `source:name`, whichever separator comes first; a plug-in's own colon comes before `.../`."""
+    position = min((index for index in (name.find("/"), name.find(":")) if index >= 0), default=-1)
+    return (name, "", "") if position < 0 else (name[:position], name[position], name[position + 1 :])

@@ -1,0 +1,48 @@
+"""The embedded datasets: synthetic, written for this suite, there on a fresh machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench_core.errors import UserError
+from bench_core.registry import did_you_mean
+from retrieval_bench.datasets.dataset import Dataset, DatasetCard
+from retrieval_bench.datasets.folder import dataset_of_folder
+
+_FOLDER = Path(__file__).parent / "demo"
+_CARDS = (
+    DatasetCard(
+        "demo/evidence",
+        "clinical vignettes and the passages that answer them by inference (R2MED's shape, synthetic)",
+        licence="CC0-1.0",
+        revision="1",
+    ),
+    DatasetCard(
+        "demo/ehr",
+        "entities searched in fictional discharge summaries, across patients (CliniQ's shape, synthetic)",
+        licence="CC0-1.0",
+        revision="1",
+        k=1000,
+    ),
+)
+
+
+class DemoDatasets:
+    """Embedded synthetic sets (`demo/evidence`, `demo/ehr`)."""
+
+    def cards(self) -> Sequence[DatasetCard]:
+        """The embedded sets."""
+        return _CARDS
+
+    def load(self, name: str) -> Dataset:
+        """The set `demo/<name>`.
+
+        Raises:
+            UserError: there is no such set.
+        """
+        for card in _CARDS:
+            if card.dataset_id == f"demo/{name}":
+                return dataset_of_folder(_FOLDER / name, card)
+        known = [card.dataset_id.removeprefix("demo/") for card in _CARDS]
+        raise UserError(f"There is no demo set {name!r}{did_you_mean(name, known)}; known are {', '.join(known)}.")

@@ -1,0 +1,147 @@
+"""Datasets in a folder of the user's: R2MED's layout, BEIR's, or a corpus with TREC topics and qrels.
+
+| part    | R2MED          | BEIR                          | TREC                                        |
+|---------|----------------|-------------------------------|---------------------------------------------|
+| corpus  | `corpus.jsonl` | `corpus.jsonl`                | `corpus.jsonl`                              |
+| queries | `query.jsonl`  | `queries.jsonl`               | `topics*.tsv` (id, tab, text), `topics*.txt`|
+| qrels   | `qrels.jsonl`  | `qrels.tsv`, `qrels/test.tsv` | `qrels*.txt`, `*.qrels`                     |
+
+Each may be gzipped, and the columns may be mixed: the first file found counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench_core.errors import BadFile, UserError
+from retrieval_bench.datasets.dataset import Dataset, DatasetCard, UnknownIds
+from retrieval_bench.datasets.records import Duplicates, read_corpus, read_qrels_objects, read_queries
+from retrieval_bench.trec import read_lines, read_qrels
+from retrieval_bench.types import Qrels, Query
+
+_CORPUS = ("corpus.jsonl",)
+_QUERIES = ("query.jsonl", "queries.jsonl", "topics*.tsv", "topics*.txt")
+_QRELS = ("qrels.jsonl", "qrels.tsv", "qrels/test.tsv", "qrels*.tsv", "qrels*.txt", "*.qrels")
+
+
+class FolderDatasets:
+    """A folder of your own (`dir:PATH`).
+
+    Args:
+        duplicates: `refuse` a doc_id that comes twice, or keep the `first` and count the others.
+        unknown_ids: `refuse` judged documents that the corpus does not hold, or `keep` them as never found.
+    """
+
+    def __init__(self, duplicates: Duplicates = "refuse", unknown_ids: UnknownIds = "refuse") -> None:
+        self.duplicates: Duplicates = duplicates
+        self.unknown_ids: UnknownIds = unknown_ids
+
+    def cards(self) -> Sequence[DatasetCard]:
+        """None: folders are named by the user."""
+        return ()
+
+    def load(self, name: str) -> Dataset:
+        """The dataset in the folder `name`.
+
+        Raises:
+            UserError: there is no such folder.
+        """
+        folder = Path(name)
+        if not folder.is_dir():
+            raise UserError(f"{folder}: there is no such folder.")
+        card = DatasetCard(f"dir/{folder.resolve().name}", "a folder of your own")
+        return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids)
+
+
+def dataset_of_folder(
+    folder: Path, card: DatasetCard, duplicates: Duplicates = "refuse", unknown_ids: UnknownIds = "refuse"
+) -> Dataset:
+    """A dataset whose parts stand in a folder; a part that is missing is an error when it is read."""
+    return Dataset(
+        card,
+        read_corpus=lambda: read_corpus(_find(folder, "corpus", _CORPUS), duplicates),
+        read_queries=lambda: _read_queries(_find(folder, "queries", _QUERIES)),
+        read_qrels=lambda: _read_qrels(_find(folder, "qrels", _QRELS)),
+        place=_first(folder, _QRELS) or folder,
+        unknown_ids=unknown_ids,
+    )
+
+
+def _first(folder: Path, patterns: Sequence[str]) -> Path | None:
+    for pattern in patterns:
+        found = sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
+        if found:
+            return found[0]
+    return None
+
+
+def _find(folder: Path, part: str, patterns: Sequence[str]) -> Path:
+    found = _first(folder, patterns)
+    if found is None:
+        raise UserError(f"{folder}: the {part} are missing; expected one of {', '.join(patterns)} (or with .gz).")
+    return found
+
+
+def _suffix(path: Path) -> str:
+    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+
+
+def _read_queries(path: Path) -> list[Query]:
+    if _suffix(path) == ".jsonl":
+        return read_queries(path)
+    return _read_topics_tsv(path) if _suffix(path) == ".tsv" else _read_topics_trec(path)
+
+
+def _read_qrels(path: Path) -> Qrels:
+    return read_qrels_objects(path) if _suffix(path) == ".jsonl" else read_qrels(path)
+
+
+def _read_topics_tsv(path: Path) -> list[Query]:
+    queries: dict[str, Query] = {}
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        query_id, separator, text = line.partition("\t")
+        if not separator or not query_id:
+            raise BadFile(path, "expected a query_id, a tab and the query's text", number)
+        _add(queries, Query(query_id, text), path, number)
+    return _not_empty(queries, path)
+
+
+def _read_topics_trec(path: Path) -> list[Query]:
+    """TREC's tagged topics; the title is the query, as in ad hoc runs."""
+    queries: dict[str, Query] = {}
+    query_id, field, title = "", "", []
+    for number, line in read_lines(path):
+        tag = re.match(r"\s*<(/?\w+)>\s*(.*)", line)
+        if tag is None:
+            if field == "title":
+                title.append(line.strip())
+            continue
+        field, rest = tag.group(1).lower(), tag.group(2).strip()
+        if field == "top":
+            query_id, title = "", []
+        elif field == "num":
+            query_id = rest.removeprefix("Number:").strip()
+        elif field == "title":
+            title.append(rest.removeprefix("Topic:").strip())
+        elif field == "/top":
+            text = " ".join(part for part in title if part)
+            if not query_id or not text:
+                raise BadFile(path, "expected <num> and <title> with text before </top>", number)
+            _add(queries, Query(query_id, text), path, number)
+    return _not_empty(queries, path)
+
+
+def _add(queries: dict[str, Query], query: Query, path: Path, number: int) -> None:
+    if query.query_id in queries:
+        raise BadFile(path, f"query_id {query.query_id} stands in an earlier line already; make ids unique", number)
+    queries[query.query_id] = query
+
+
+def _not_empty(queries: dict[str, Query], path: Path) -> list[Query]:
+    if not queries:
+        raise BadFile(path, "expected at least one query, but the file is empty")
+    return list(queries.values())

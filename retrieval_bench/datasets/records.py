@@ -1,0 +1,132 @@
+"""JSON lines files of documents, queries and judgments, checked line by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench_core.errors import BadFile
+from retrieval_bench.text import indexed_text
+from retrieval_bench.trec import add_judgment, read_lines
+from retrieval_bench.types import Corpus, Document, Query
+
+Duplicates = Literal["refuse", "first"]
+"""What to do with a doc_id that comes again: refuse the file, or keep the first and count the others."""
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """A corpus as read, with the number of repeated ids that were left out."""
+
+    corpus: Corpus
+    n_duplicates: int
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The JSON objects of a file with their line numbers; blank lines are passed over.
+
+    Raises:
+        BadFile: a line that is not a JSON object.
+    """
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        try:
+            item = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise BadFile(
+                path, f"expected a whole JSON object ({error.msg} at column {error.colno})", number
+            ) from error
+        if not isinstance(item, dict):
+            raise BadFile(path, f"expected a JSON object and found a {type(item).__name__}", number)
+        yield number, item
+
+
+def text_field(path: Path, number: int, item: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first of the named fields that an object has, as text; whole numbers are taken as ids.
+
+    Raises:
+        BadFile: none of them is there, or it is not text.
+    """
+    name = next((name for name in names if name in item), None)
+    if name is None:
+        raise BadFile(path, f"expected a field {' or '.join(names)} and found {', '.join(item) or 'none'}", number)
+    value = item[name]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise BadFile(path, f"expected text in {name} and found {json.dumps(value)[:40]}", number)
+    return value
+
+
+def id_field(path: Path, number: int, item: Mapping[str, Any], names: Sequence[str]) -> str:
+    """As `text_field`, for an id: not empty, and without a tab or line break, which run files could not carry."""
+    value = text_field(path, number, item, names)
+    if not value or any(character in value for character in "\t\n\r"):
+        raise BadFile(path, f"expected an id without tabs or line breaks and found {value!r}", number)
+    return value
+
+
+def read_corpus(path: Path, duplicates: Duplicates = "refuse") -> CorpusFile:
+    """Read `{id|_id, title?, text}` lines.
+
+    Raises:
+        BadFile: no document at all, a wrong line, or (unless `duplicates` is "first") a doc_id that comes twice.
+    """
+    first_line: dict[str, int] = {}
+    documents: list[Document] = []
+    n_duplicates = 0
+    for number, item in read_objects(path):
+        doc_id = id_field(path, number, item, ("id", "_id"))
+        text = text_field(path, number, item, ("text",))
+        title = text_field(path, number, item, ("title",)) if item.get("title") else ""
+        if doc_id in first_line:
+            if duplicates == "refuse":
+                remedy = "make ids unique, or keep the first with ,duplicates=first behind the dataset"
+                raise BadFile(path, f"doc_id {doc_id} stands in line {first_line[doc_id]} already; {remedy}", number)
+            n_duplicates += 1
+            continue
+        first_line[doc_id] = number
+        documents.append(Document(doc_id, indexed_text(title, text)))
+    if not documents:
+        raise BadFile(path, "expected at least one document, but the corpus is empty")
+    return CorpusFile(Corpus(documents), n_duplicates)
+
+
+def read_queries(path: Path) -> list[Query]:
+    """Read `{id|_id, text}` lines.
+
+    Raises:
+        BadFile: no query at all, a wrong line, or a query_id that comes twice.
+    """
+    queries: dict[str, Query] = {}
+    for number, item in read_objects(path):
+        query_id = id_field(path, number, item, ("id", "_id", "query_id"))
+        if query_id in queries:
+            raise BadFile(path, f"query_id {query_id} stands in an earlier line already; make ids unique", number)
+        queries[query_id] = Query(query_id, text_field(path, number, item, ("text",)))
+    if not queries:
+        raise BadFile(path, "expected at least one query, but the file is empty")
+    return list(queries.values())
+
+
+def read_qrels_objects(path: Path) -> dict[str, dict[str, int]]:
+    """Read R2MED's `{q_id, p_id, score}` lines.
+
+    Raises:
+        BadFile: a wrong line, or a score that is not a whole number.
+    """
+    qrels: dict[str, dict[str, int]] = {}
+    for number, item in read_objects(path):
+        query_id = id_field(path, number, item, ("q_id", "query_id"))
+        doc_id = id_field(path, number, item, ("p_id", "doc_id"))
+        score = item.get("score")
+        if isinstance(score, bool) or not isinstance(score, int | float) or score != int(score):
+            raise BadFile(path, f"expected a whole number in score and found {json.dumps(score)}", number)
+        add_judgment(qrels, query_id, doc_id, int(score), path, number)
+    if not qrels:
+        raise BadFile(path, "expected at least one judgment, but the file is empty")
+    return qrels

@@ -1,0 +1,19 @@
+"""An experiment file: which systems on which datasets, as data."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RetrievalExperiment(BaseModel):
+    """A grid: every retriever on every dataset.
+
+    Attributes:
+        k: documents kept for each query; each dataset's own depth where it is not given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    datasets: tuple[str, ...] = Field(min_length=1)
+    retrievers: tuple[str, ...] = Field(min_length=1)
+    k: int | None = Field(default=None, ge=1)

@@ -1,0 +1,63 @@
+"""Indexes on disk: one folder for each pair of corpus and what an index is made from, whole or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench_core.artifacts import folder_written_whole, locked
+from bench_core.identity import Json, identity_hash
+from bench_core.manifest import MANIFEST_NAME, Manifest, RunFolder
+from retrieval_bench.types import Corpus, Retriever
+
+PACKAGES = ("numpy", "torch", "sentence-transformers", "transformers", "faiss-cpu", "faiss-gpu", "ranx", "regex")
+"""Distributions whose versions a manifest records."""
+
+
+def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes_dir: Path) -> tuple[Path, bool]:
+    """Make a retriever ready to search a corpus: open its index, or write it first.
+
+    Returns:
+        The index's folder, and whether it was there already.
+    """
+    description = retriever.describe()
+    identity: Mapping[str, Json] = {"index": dict(description.index), "corpus_sha256": corpus.sha256}
+    label = str(description.index.get("kind", description.name))
+    folder = RunFolder.of_identity(indexes_dir, dataset_id, label, identity)
+    with locked(folder.path):
+        if _is_whole(folder, identity):
+            retriever.open(corpus, folder.path)
+            return folder.path, True
+        with folder_written_whole(folder.path) as temporary:
+            manifest = Manifest(identity)
+            with RunFolder(temporary).recording(manifest, PACKAGES):
+                with manifest.phase("index"):
+                    retriever.index(corpus, temporary)
+                manifest.recorded = {**recorded(retriever), "n_documents": len(corpus), "bytes": _sizes(temporary)}
+    return folder.path, False
+
+
+def recorded(retriever: Retriever) -> dict[str, Json]:
+    """What a retriever wants written down though it changes nothing, where it has such."""
+    found: Any = getattr(retriever, "recorded", dict)()
+    return dict(found)
+
+
+def _is_whole(folder: RunFolder, identity: Mapping[str, Json]) -> bool:
+    manifest = folder.read()
+    return (
+        manifest is not None
+        and manifest.status == "complete"
+        and identity_hash(manifest.identity) == identity_hash(identity)
+        and manifest.recorded.get("bytes") == _sizes(folder.path)
+    )
+
+
+def _sizes(folder: Path) -> dict[str, Json]:
+    """Sizes rather than hashes: an index may be larger than what one wants to read at every start."""
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST_NAME and not path.name.startswith(".")
+    }

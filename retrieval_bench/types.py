@@ -1,0 +1,141 @@
+"""The values that flow through the retrieval half, and the contracts of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from bench_core.identity import Json, content_hash
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One retrievable unit; `text` is what is indexed (see `retrieval_bench.text`)."""
+
+    doc_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One information need, in the words a retriever searches with."""
+
+    query_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The documents of a dataset, in file order, each doc_id once."""
+
+    documents: Sequence[Document]
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.documents)
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    @cached_property
+    def doc_ids(self) -> list[str]:
+        """The ids in corpus order: row `i` of an index is document `doc_ids[i]`."""
+        return [document.doc_id for document in self.documents]
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of all ids and texts in order; two corpora with one hash index alike."""
+        return content_hash(text for document in self.documents for text in (document.doc_id, document.text))
+
+
+class RankedList:
+    """What a retriever found for one query: doc_ids and float32 scores, in any order, ties and repeats allowed.
+
+    Args:
+        query_id: the query it answers.
+        scores: a mapping doc_id -> score; or, with `doc_ids`, an array of scores of the same length.
+        doc_ids: the documents, where `scores` is an array.
+    """
+
+    __slots__ = ("doc_ids", "query_id", "scores")
+
+    query_id: str
+    doc_ids: Sequence[str]
+    scores: NDArray[np.float32]
+
+    def __init__(
+        self, query_id: str, scores: Mapping[str, float] | ArrayLike, doc_ids: Sequence[str] | None = None
+    ) -> None:
+        import numpy as np
+
+        self.query_id = query_id
+        if isinstance(scores, Mapping):
+            self.doc_ids = list(scores)
+            self.scores = np.fromiter(scores.values(), dtype=np.float32, count=len(scores))
+        else:
+            self.doc_ids = [] if doc_ids is None else doc_ids
+            self.scores = np.asarray(scores, dtype=np.float32)
+        if len(self.doc_ids) != len(self.scores):
+            raise ValueError(
+                f"query {query_id}: {len(self.doc_ids)} doc_ids but {len(self.scores)} scores; give each document one"
+            )
+
+    def __len__(self) -> int:
+        return len(self.doc_ids)
+
+
+@dataclass(frozen=True)
+class Description:
+    """Everything that changes a retriever's results, and nothing that does not (batch size, device, threads, paths).
+
+    Attributes:
+        name: the family, as users name it (`bm25`, `dense`).
+        index: what `Retriever.index` writes depends on; its hash names the folder under `indexes/`.
+        search: what only `Retriever.search` depends on; with `index` it is the system's part of a run's identity.
+        approximate: whether the ranking may differ from the exact one; tables label such systems.
+    """
+
+    name: str
+    index: Mapping[str, Json] = field(default_factory=dict)
+    search: Mapping[str, Json] = field(default_factory=dict)
+    approximate: bool = False
+
+    def as_json(self) -> dict[str, Json]:
+        """The description as it enters identities and manifests."""
+        return {
+            "name": self.name,
+            "index": dict(self.index),
+            "search": dict(self.search),
+            "approximate": self.approximate,
+        }
+
+
+class Retriever(Protocol):
+    """The first stage. Any object with these four methods is one; `RetrieverBase` supplies two of them."""
+
+    def describe(self) -> Description: ...
+
+    def index(self, corpus: Corpus, index_dir: Path) -> None:
+        """Write to the empty folder `index_dir` what `open` needs, and be ready to search."""
+
+    def open(self, corpus: Corpus, index_dir: Path) -> None:
+        """Load what `index` wrote for this corpus, perhaps in another process."""
+
+    def search(self, queries: Sequence[Query], k: int) -> Iterable[RankedList]:
+        """One list a query, each query exactly once, perhaps empty.
+
+        A list holds the k best documents *and every other that ties with the k-th*, or more; `topk` makes the order.
+        """
+
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""query_id -> doc_id -> relevance (0 = judged not relevant)."""
+
+Run = Mapping[str, Sequence[tuple[str, float]]]
+"""query_id -> (doc_id, score) in canonical order, best first."""

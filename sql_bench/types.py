@@ -1,0 +1,271 @@
+"""The values that flow through the text-to-SQL half, and the contracts of its stages."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from bench_core.identity import Json
+
+Value = (
+    None
+    | bool
+    | int
+    | float
+    | Decimal
+    | str
+    | bytes
+    | datetime.datetime
+    | datetime.date
+    | datetime.time
+    | datetime.timedelta
+    | list[Any]
+    | dict[str, Any]
+)
+"""A cell: lists are arrays, dicts are structs, zoned timestamps are aware datetimes; UUIDs and enums come as text."""
+
+Row = tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class IdentifierRule:
+    """How a dataset's identifier columns are known: by name (any case) or because all non-null values match."""
+
+    columns: frozenset[str] = frozenset()
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class ComparisonRules:
+    """What a dataset declares about comparing its results (SQL.md section 4)."""
+
+    identifiers: IdentifierRule | None = None
+    safety_limits: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question with its gold statements; none means that it cannot be answered from the database."""
+
+    question_id: str
+    text: str
+    golds: tuple[str, ...] = ()
+    answer: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    rules: ComparisonRules = ComparisonRules()
+
+
+@dataclass(frozen=True)
+class AskedQuestion:
+    """What a generator may see of a question."""
+
+    question_id: str
+    text: str
+
+
+class PredictionStatus(StrEnum):
+    """What was found in a model's text."""
+
+    SQL = "sql"
+    NO_SQL = "no_sql"
+    ABSTAINED = "abstained"
+    REFUSED = "refused"  # more than one statement
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A generator's work on one question; `raw` is kept whatever was found in it."""
+
+    question_id: str
+    raw: str
+    status: PredictionStatus
+    sql: str | None = None
+    detail: str = ""
+    answer: str | None = None
+    usage: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one statement; each is part of an execution's identity.
+
+    Attributes:
+        timeout_s: wall time after which the statement is interrupted; the worker is killed one second later.
+        memory_bytes: the engine's memory limit; the process may take 3 GiB of address space more.
+        max_rows: rows fetched; a longer result is a resource_limit, never silently cut.
+        max_result_bytes: size of the encoded result.
+        max_columns: columns of a result.
+        max_temp_bytes: what the engine may spill to its own temporary folder.
+    """
+
+    timeout_s: float = 30.0
+    memory_bytes: int = 2 * 1024**3
+    max_rows: int = 100_000
+    max_result_bytes: int = 64 * 1024**2
+    max_columns: int = 1_000
+    max_temp_bytes: int = 1024**3
+
+
+class Outcome(StrEnum):
+    """How an execution ended; all but `ok` and `backend_error` are verdicts on the statement."""
+
+    OK = "ok"
+    INVALID_SQL = "invalid_sql"
+    REFUSED = "refused"
+    UNTRANSLATABLE = "untranslatable"
+    TIMEOUT = "timeout"
+    RESOURCE_LIMIT = "resource_limit"
+    BACKEND_ERROR = "backend_error"
+
+
+class Variant(StrEnum):
+    """Which form of a statement is run; comparators say what they need."""
+
+    AS_WRITTEN = "as_written"
+    WITH_SORT_KEYS = "with_sort_keys"  # the outermost ORDER BY's keys come back beside each row
+    WITHOUT_LIMIT = "without_limit"  # the outermost LIMIT and OFFSET taken off, sort keys beside each row
+
+
+@dataclass(frozen=True)
+class Column:
+    """A result column: its name as the engine gives it and the engine's type name."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class StatementShape:
+    """What the outermost query of a statement is, read off its syntax tree in the worker.
+
+    Attributes:
+        canonical_sql: the statement regenerated from its tree in the source dialect; equal texts, same statement.
+        ordered: the outermost query has an ORDER BY.
+        limit: its LIMIT, if it has a literal one.
+        has_limit: it has any LIMIT, OFFSET, FETCH or sample clause.
+        duplicate_free: it cannot return duplicates (DISTINCT, GROUP BY with all keys projected, set operation without
+            ALL, an aggregate without GROUP BY).
+        unordered_aggregate: projects ARRAY_AGG, STRING_AGG or the like without an ORDER BY of its own.
+    """
+
+    canonical_sql: str
+    ordered: bool = False
+    limit: int | None = None
+    has_limit: bool = False
+    duplicate_free: bool = False
+    unordered_aggregate: bool = False
+
+
+@dataclass(frozen=True)
+class ExecutionResult:
+    """One statement's run. `columns`, `rows` are those of the statement as written even where keys were fetched too."""
+
+    outcome: Outcome
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+    sort_keys: tuple[Row, ...] | None = None
+    message: str = ""
+    executed_sql: str | None = None
+    shape: StatementShape | None = None
+    seconds: float = 0.0
+
+
+class SqlBackend(Protocol):
+    """Runs one guarded statement. Never raises for what the statement does; that is an outcome."""
+
+    def describe(self) -> Mapping[str, Json]: ...
+
+    def execute(self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN) -> ExecutionResult: ...
+
+    def close(self) -> None: ...
+
+
+class DatabaseView(Protocol):
+    """What a generator may see of a database. Provisional until the agents' issue."""
+
+    def schema_text(self) -> str: ...
+
+    def preview(self, sql: str) -> ExecutionResult: ...
+
+
+class SqlGenerator(Protocol):
+    """Turns a question into SQL; never sees gold, answer or category."""
+
+    def describe(self) -> Mapping[str, Json]: ...
+
+    def generate(self, question: AskedQuestion, database: DatabaseView) -> Prediction: ...
+
+
+class VerdictKind(StrEnum):
+    """SQL.md section 5."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    UNDETERMINED = "undetermined"
+    UNTRANSLATABLE = "untranslatable"
+    INVALID_SQL = "invalid_sql"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    RESOURCE_LIMIT = "resource_limit"
+    NO_SQL = "no_sql"
+    ABSTAINED = "abstained"
+    CORRECT_ABSTENTION = "correct_abstention"
+    GOLD_INVALID = "gold_invalid"
+    GOLD_UNTRANSLATABLE = "gold_untranslatable"
+    GOLD_LIMIT = "gold_limit"
+    BACKEND_ERROR = "backend_error"
+
+
+class Difference(StrEnum):
+    """In what two results differ (SQL.md section 4, rule 2)."""
+
+    ROWS = "rows"
+    DUPLICATES_ONLY = "duplicates_only"
+    ORDER_ONLY = "order_only"
+    COLUMNS = "columns"
+    VALUES = "values"
+    TYPE_ONLY = "type_only"
+    CUT_SHORT = "cut_short"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a comparator sees of one side: its runs by variant. A variant not asked for, or not possible, is None."""
+
+    as_written: ExecutionResult
+    with_sort_keys: ExecutionResult | None = None
+    without_limit: ExecutionResult | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A comparator's decision on one question.
+
+    Attributes:
+        figures: further numbers by name, each averaged into the table (`set`, `rows`, `jaccard`, `extra_columns`).
+    """
+
+    kind: VerdictKind
+    difference: Difference | None = None
+    detail: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Comparator(Protocol):
+    """Decides whether two results that both ran (`Outcome.OK`) answer a question alike."""
+
+    needs: frozenset[Variant]
+
+    def describe(self) -> Mapping[str, Json]: ...
+
+    def compare(self, gold: Evidence, predicted: Evidence, question: Question) -> Verdict: ...
+
+
+def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict that counts where a question has several golds: correct, else undetermined, else the first."""
+    order = {VerdictKind.CORRECT: 0, VerdictKind.UNDETERMINED: 1}
+    return min(verdicts, key=lambda verdict: order.get(verdict.kind, 2))
