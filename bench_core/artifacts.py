@@ -118,8 +118,13 @@ class JsonLines:
         Raises:
             BadFile: a line that is whole and yet not a JSON object.
         """
+        return (item for _, item in self.read_with_offsets())
+
+    def read_with_offsets(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """As `read`, each item with the byte its line begins at, for `line_at`."""
         if not self.path.exists():
             return
+        offset = 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
@@ -127,12 +132,18 @@ class JsonLines:
                 try:
                     item = json.loads(line)
                 except ValueError as error:
-                    raise BadFile(
-                        self.path, f"this is not JSON ({error}); delete the run's folder to redo it", number
-                    ) from error
+                    expected = f"this is not JSON ({error}); delete the run's folder to redo it"
+                    raise BadFile(self.path, expected, number) from error
                 if not isinstance(item, dict):
                     raise BadFile(self.path, "expected a JSON object", number)
-                yield item
+                yield offset, item
+                offset += len(line)
+
+    def line_at(self, offset: int) -> bytes:
+        """The line that begins at a byte."""
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return file.readline()
 
     def __enter__(self) -> JsonLines:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,15 +151,17 @@ class JsonLines:
         self._file = self.path.open("ab")
         return self
 
-    def append(self, item: Mapping[str, Json]) -> None:
-        """Add one item; it is in the file when this returns."""
+    def append(self, item: Mapping[str, Json]) -> int:
+        """Add one item; it is in the file when this returns. Returns the byte its line begins at."""
         if self._file is None:
             raise BenchError(f"{self.path} is not open for appending.")
-        self._file.write(canonical_json(item).encode("utf-8", "surrogatepass") + b"\n")
+        offset = self._file.tell()
+        self._file.write(canonical_json(item).encode() + b"\n")
         self._file.flush()
         if time.monotonic() - self._synced > _SYNC_INTERVAL_S:
             os.fsync(self._file.fileno())
             self._synced = time.monotonic()
+        return offset
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

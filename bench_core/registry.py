@@ -104,14 +104,17 @@ class Family:
         )
 
     def create(self, spec: StageSpec, **injected: Any) -> Any:
-        """An instance, built from the spec's arguments and from `injected` ones (which users do not type).
+        """An instance, built from the spec's arguments.
+
+        Args:
+            injected: what the suite offers besides; a class takes what it names as a keyword-only parameter.
 
         Raises:
             UserError: an argument the constructor does not take, a value that does not convert, or a missing one.
         """
         cls = self.load(spec.name)
         arguments = convert_arguments(cls, dict(spec.arguments), f"{self.kind} {spec.name}")
-        return cls(**arguments, **injected)
+        return cls(**arguments, **{key: value for key, value in injected.items() if _takes_injected(cls, key)})
 
     def members(self) -> list[Member]:
         """Every named member with the first line of its docstring, or why it cannot be loaded."""
@@ -221,6 +224,11 @@ def _constructor_parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
         for name, parameter in signature.parameters.items()
         if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     }
+
+
+def _takes_injected(cls: type[Any], name: str) -> bool:
+    parameter = inspect.signature(cls).parameters.get(name)
+    return parameter is not None and parameter.kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def _constructor_hints(cls: type[Any]) -> dict[str, Any]:

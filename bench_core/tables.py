@@ -12,6 +12,8 @@ from typing import Literal
 Format = Literal["rich", "markdown", "latex", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("rich", "markdown", "latex", "csv", "json")
 
+_WIDEST_TEXT = 72
+
 Cell = str | int | float | bool | None
 
 
@@ -74,10 +76,17 @@ class Table:
 
         table = RichTable(title=Text(self.title), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
         for index, column in enumerate(self.columns):
-            table.add_column(Text(column.header), justify="right" if self._is_numeric(index) else "left", no_wrap=True)
+            numeric = self._is_numeric(index)
+            table.add_column(
+                Text(column.header),
+                justify="right" if numeric else "left",
+                no_wrap=numeric,
+                max_width=None if numeric else _WIDEST_TEXT,
+                overflow="fold",
+            )
         for row in self._text_rows("–"):
             table.add_row(*(Text(cell) for cell in row))
-        # As wide as the content needs, whatever the terminal: the same input gives the same bytes, and nothing is cut.
+        # As wide as the content needs, whatever the terminal: same input, same bytes. Long text is folded, not cut.
         unbounded = Console(width=100_000)
         width = max(Measurement.get(unbounded, unbounded.options, table).maximum, len(self.title) + 1)
         buffer = io.StringIO()

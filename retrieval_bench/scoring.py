@@ -106,11 +106,11 @@ def _ranx_scores(
         found = evaluate(
             typed_list([_judgment_array(relevances) for relevances in judged]),
             typed_list([_ranking_array(*pair) for pair in zip(rankings, judged, strict=True)]),
-            [measure.ranx_name for measure in measures],
+            # The first comes twice: asked for a single measure with a cut-off, ranx raises a KeyError.
+            [measure.ranx_name for measure in [measures[0], *measures]],
             return_mean=False,
         )
-    by_name = {measures[0].ranx_name: found} if len(measures) == 1 else found
-    return {measure: [float(value) for value in by_name[measure.ranx_name]] for measure in measures}
+    return {measure: [float(value) for value in found[measure.ranx_name]] for measure in measures}
 
 
 def _load_ranx() -> tuple[Any, Any, Any, int]:

@@ -29,7 +29,8 @@ class RetrieverContract:
         raise NotImplementedError
 
     def test_describe_is_json_and_the_same_for_equal_retrievers(self) -> None:
-        first, second = self.create().describe(), self.create().describe()
+        one, other = self.create(), self.create()
+        first, second = one.describe(), other.describe()
         assert first.name, "describe().name is empty"
         assert canonical_json(first.as_json()) == canonical_json(second.as_json()), (
             "two retrievers made with the same arguments describe themselves differently"

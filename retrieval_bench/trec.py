@@ -5,37 +5,17 @@ Columns are separated by tabs or spaces when read, by tabs when written (ids may
 
 from __future__ import annotations
 
-import gzip
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench_core.artifacts import gzip_bytes
-from bench_core.errors import BadFile, UserError
+from bench_core.errors import BadFile
+from bench_core.jsonl import read_lines
 from retrieval_bench.types import Qrels, Run
 
 RunScores = dict[str, dict[str, float]]
 """query_id -> doc_id -> score, as read; ranks and line order carry no meaning."""
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file with their numbers from 1, without line ends; `.gz` is unpacked.
-
-    Raises:
-        UserError: no such file.
-        BadFile: not UTF-8, or not gzip though named so.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file.")
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise BadFile(path, f"this is not UTF-8 text ({error.reason} at byte {error.start})", number) from error
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise BadFile(path, f"this is not a whole gzip file ({error})", number + 1) from error
 
 
 def read_run(path: Path) -> RunScores:

@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bench_core.errors import BadFile, UserError
+from bench_core.dataset_names import load_named
+from bench_core.errors import BadFile
 from bench_core.identity import Json, content_hash
-from bench_core.registry import Family, StageSpec
+from bench_core.registry import Family
 from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.trec import check_known
 from retrieval_bench.types import Corpus, Qrels, Query
@@ -153,17 +154,5 @@ def load_dataset(text: str) -> Dataset:
     Raises:
         UserError: no such source or dataset.
     """
-    spec = StageSpec.parse(text)
-    source, separator, name = _split(spec.name)
-    if not separator or not name:
-        raise UserError(
-            f"{spec.name!r} names no dataset; write demo/NAME or dir:PATH (`retrieval-bench list` shows them)."
-        )
-    dataset: Dataset = SOURCES.create(StageSpec(source, spec.arguments)).load(name)
+    dataset: Dataset = load_named(SOURCES, text)
     return dataset
-
-
-def _split(name: str) -> tuple[str, str, str]:
-    """`source/name` or `source:name`, whichever separator comes first; a plug-in's own colon comes before `.../`."""
-    position = min((index for index in (name.find("/"), name.find(":")) if index >= 0), default=-1)
-    return (name, "", "") if position < 0 else (name[:position], name[position], name[position + 1 :])

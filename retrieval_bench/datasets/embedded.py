@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench_core.errors import UserError
 from bench_core.registry import did_you_mean
+from retrieval_bench.datasets.cliniq import read_match_judgments
 from retrieval_bench.datasets.dataset import Dataset, DatasetCard
 from retrieval_bench.datasets.folder import dataset_of_folder
 
 _FOLDER = Path(__file__).parent / "demo"
-_CARDS = (
-    DatasetCard(
-        "demo/evidence",
-        "clinical vignettes and the passages that answer them by inference (R2MED's shape, synthetic)",
-        licence="CC0-1.0",
-        revision="1",
-    ),
-    DatasetCard(
-        "demo/ehr",
-        "entities searched in fictional discharge summaries, across patients (CliniQ's shape, synthetic)",
-        licence="CC0-1.0",
-        revision="1",
-        k=1000,
-    ),
+_EVIDENCE = DatasetCard(
+    "demo/evidence",
+    "clinical vignettes and the passages that answer them by inference (R2MED's shape, synthetic)",
+    licence="CC0-1.0",
+    revision="1",
 )
+_EHR = DatasetCard(
+    "demo/ehr",
+    "entities searched in fictional discharge summaries, across patients (CliniQ's shape, synthetic)",
+    licence="CC0-1.0",
+    revision="1",
+    k=1000,
+)
+_CARDS = (_EVIDENCE, _EHR)
 
 
 class DemoDatasets:
@@ -43,6 +44,13 @@ class DemoDatasets:
         """
         for card in _CARDS:
             if card.dataset_id == f"demo/{name}":
-                return dataset_of_folder(_FOLDER / name, card)
+                return _load(card, _FOLDER / name)
         known = [card.dataset_id.removeprefix("demo/") for card in _CARDS]
         raise UserError(f"There is no demo set {name!r}{did_you_mean(name, known)}; known are {', '.join(known)}.")
+
+
+def _load(card: DatasetCard, folder: Path) -> Dataset:
+    dataset = dataset_of_folder(folder, card)
+    if card is _EHR:
+        return replace(dataset, read_qrels=lambda: read_match_judgments(folder / "qrels.tsv"))
+    return dataset

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bench_core.errors import BadFile
+from bench_core.jsonl import id_field, read_objects, text_field
 from retrieval_bench.text import indexed_text
-from retrieval_bench.trec import add_judgment, read_lines
+from retrieval_bench.trec import add_judgment
 from retrieval_bench.types import Corpus, Document, Query
 
 Duplicates = Literal["refuse", "first"]
@@ -23,51 +23,6 @@ class CorpusFile:
 
     corpus: Corpus
     n_duplicates: int
-
-
-def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The JSON objects of a file with their line numbers; blank lines are passed over.
-
-    Raises:
-        BadFile: a line that is not a JSON object.
-    """
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        try:
-            item = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise BadFile(
-                path, f"expected a whole JSON object ({error.msg} at column {error.colno})", number
-            ) from error
-        if not isinstance(item, dict):
-            raise BadFile(path, f"expected a JSON object and found a {type(item).__name__}", number)
-        yield number, item
-
-
-def text_field(path: Path, number: int, item: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The first of the named fields that an object has, as text; whole numbers are taken as ids.
-
-    Raises:
-        BadFile: none of them is there, or it is not text.
-    """
-    name = next((name for name in names if name in item), None)
-    if name is None:
-        raise BadFile(path, f"expected a field {' or '.join(names)} and found {', '.join(item) or 'none'}", number)
-    value = item[name]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        raise BadFile(path, f"expected text in {name} and found {json.dumps(value)[:40]}", number)
-    return value
-
-
-def id_field(path: Path, number: int, item: Mapping[str, Any], names: Sequence[str]) -> str:
-    """As `text_field`, for an id: not empty, and without a tab or line break, which run files could not carry."""
-    value = text_field(path, number, item, names)
-    if not value or any(character in value for character in "\t\n\r"):
-        raise BadFile(path, f"expected an id without tabs or line breaks and found {value!r}", number)
-    return value
 
 
 def read_corpus(path: Path, duplicates: Duplicates = "refuse") -> CorpusFile:

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The main job: both halves on the embedded data. Sets up .venv if it is missing, then calls the two command lines.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+usage() {
+    cat <<'TEXT'
+Usage: ./run_all.sh [--results DIR] [--format rich|markdown|latex|csv|json]
+
+Indexes the embedded corpora with bm25, bm25-qs and dense and scores them; runs and scores the embedded SQL
+predictions on their mirror; prints both tables. What is done already is skipped, so a second call only prints.
+
+  --results DIR   folder the runs are kept in (default: results)
+  --format FORM   form of the tables (default: rich)
+  --help          this text
+
+PYTHON names the interpreter used to make .venv (default: python3, 3.11 or newer).
+TEXT
+}
+
+results=results
+form=rich
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --results) results="${2:?--results needs a folder}"; shift 2 ;;
+        --format) form="${2:?--format needs a form}"; shift 2 ;;
+        --help | -h) usage; exit 0 ;;
+        *) echo "Error: unknown option $1; ./run_all.sh --help lists them." >&2; exit 2 ;;
+    esac
+done
+
+[ -f .venv/.ready ] || scripts/setup.sh "${PYTHON:-python3}" dense,demo
+
+.venv/bin/retrieval-bench run --experiment experiments/demo_retrieval.yaml --results "$results" --format "$form"
+.venv/bin/sql-bench run --experiment experiments/demo_sql.yaml --results "$results" --format "$form"

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Make .venv if there is none and install the suite with the pinned constraints.
+# Usage: scripts/setup.sh [PYTHON [EXTRAS]]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python="${1:-python3}"
+extras="${2:-dense,demo}"
+
+if [ ! -x .venv/bin/python ]; then
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Error: $python is older than Python 3.11; set PYTHON to a newer one." >&2
+        exit 2
+    }
+    echo "Setting up .venv …" >&2
+    "$python" -m venv .venv
+fi
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$extras]"
+touch .venv/.ready

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from bench_core.manifest import Manifest, RunFolder, slug
+
+
+def test_a_folder_is_named_by_what_it_is_made_from(tmp_path):
+    one = RunFolder.of_identity(tmp_path, "dir/my set", "dense", {"k": 100})
+    other = RunFolder.of_identity(tmp_path, "dir/my set", "dense", {"k": 10})
+    assert one.path.parent.name == "dir-my-set"
+    assert one.path.name.startswith("dense--")
+    assert one.path != other.path
+
+
+def test_slugs_cannot_leave_their_folder():
+    assert slug("../../etc/passwd") == "etc-passwd"
+    assert slug("...") == "unnamed"
+
+
+def test_a_run_is_complete_only_with_its_files_and_identity(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    manifest = Manifest({"k": 1})
+    with folder.recording(manifest, ["pytest"]):
+        (folder.path / "out.txt").write_text("result")
+        folder.add_files(manifest, ["out.txt"])
+        assert json.loads((folder.path / "manifest.json").read_text())["status"] == "started"
+        assert folder.complete_manifest({"k": 1}) is None
+    assert folder.complete_manifest({"k": 1}) is not None
+    assert folder.complete_manifest({"k": 2}) is None
+    (folder.path / "out.txt").write_text("changed")
+    assert folder.complete_manifest({"k": 1}) is None
+
+
+def test_a_failure_is_recorded_and_raised(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(RuntimeError), folder.recording(Manifest({"k": 1}), []):
+        raise RuntimeError("out of luck")
+    found = folder.read()
+    assert found is not None and found.status == "failed" and "out of luck" in found.error
+
+
+def test_a_manifest_of_another_version_is_not_trusted(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.recording(Manifest({"k": 1}), []):
+        pass
+    path = folder.path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
+    assert folder.read() is None
+
+
+def test_a_manifest_names_no_folder_host_or_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("USER", "somebody-unique")
+    folder = RunFolder(tmp_path / "run")
+    with folder.recording(Manifest({"k": 1}), ["pytest", "numpy"]):
+        pass
+    text = (folder.path / "manifest.json").read_text()
+    assert "sk-secret" not in text and "somebody-unique" not in text and str(tmp_path) not in text
+    assert json.loads(text)["environment"]["packages"]["numpy"]
