@@ -187,6 +187,10 @@ class SqlBackend(Protocol):
 class DatabaseView(Protocol):
     """What a generator may see of a database. Provisional until the agents' issue."""
 
+    @property
+    def dialect(self) -> str:
+        """sqlglot's name of the dialect to write."""
+
     def schema_text(self) -> str: ...
 
     def preview(self, sql: str) -> ExecutionResult: ...

@@ -1,0 +1,1 @@
+"""Turning text into the terms of lexical retrieval."""

@@ -1,0 +1,113 @@
+"""Lucene's default English analysis: text to the terms that are indexed and searched."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from itertools import chain
+
+from bench_core.identity import Json
+from retrieval_bench.analysis import porter
+from retrieval_bench.analysis.memo import Memo
+from retrieval_bench.analysis.word_breaks import MAX_UNITS, words
+
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "but",
+        "by",
+        "for",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "such",
+        "that",
+        "the",
+        "their",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "to",
+        "was",
+        "will",
+        "with",
+    ]
+)
+"""The 33 of Lucene's EnglishAnalyzer.ENGLISH_STOP_WORDS_SET."""
+
+_POSSESSIVES = tuple(f"{apostrophe}{s}" for apostrophe in "'\u2019\uff07" for s in "sS")
+_NARROW_NO_BREAK_SPACE = "\u202f"
+_ASCII_PUNCTUATION = string.punctuation.replace("_", "")  # but for the one that belongs to the words beside it
+_SPACES = re.compile(r"[^\S\u202f]+")
+
+
+class LuceneEnglishAnalyzer:
+    """Gives the terms that Lucene 9 gives with the analyzer Anserini and Pyserini use by default.
+
+    The chain: StandardTokenizer, EnglishPossessiveFilter, LowerCaseFilter, StopFilter with STOP_WORDS, PorterStemFilter
+    (io.anserini.analysis.DefaultEnglishAnalyzer). What was analysed is remembered, so that a corpus takes as long as
+    its distinct pieces between spaces; one object serves one thread.
+    """
+
+    def __init__(self) -> None:
+        self._word_terms: Memo[str, str] = Memo(_term)
+        self._chunk_terms: Memo[str, list[str]] = Memo(self.chunk_terms)
+
+    def describe(self) -> Mapping[str, Json]:
+        """What changes the terms; the version is raised whenever a text's terms change."""
+        return {"name": "lucene-english", "version": 1, "stop_words": "lucene-33", "stemmer": "porter"}
+
+    def tokens(self, text: str) -> list[str]:
+        """The terms of a text in its order, repeats included."""
+        return list(chain.from_iterable(map(self._chunk_terms.__getitem__, chunks(text))))
+
+    def chunk_terms(self, chunk: str) -> list[str]:
+        """The terms of one of the `chunks` of a text; for whoever remembers them in a form of their own."""
+        # Most chunks are one word of ASCII letters and digits between punctuation, and need no rules.
+        core = chunk.strip(_ASCII_PUNCTUATION)
+        one_word = core.isalnum() and chunk.isascii() and len(core) <= MAX_UNITS
+        terms = map(self._word_terms.__getitem__, (core,) if one_word else words(chunk))
+        return [term for term in terms if term]
+
+
+def chunks(text: str) -> list[str]:
+    """A text cut at its spaces, over which no word reaches; U+202F, which joins words, is not one of them."""
+    return _SPACES.split(text) if _NARROW_NO_BREAK_SPACE in text else text.split()
+
+
+def _term(word: str) -> str:
+    """The term of a word, empty for a stop word."""
+    if word.endswith(_POSSESSIVES):
+        word = word[:-2]
+    lowered = _lowered(word)
+    return "" if lowered in STOP_WORDS else _stemmed(lowered)
+
+
+def _lowered(word: str) -> str:
+    """Each code point by itself, as Character.toLowerCase: İ is i without a dot above, and no Σ is a final one."""
+    return word.replace("İ", "i").replace("Σ", "σ").lower()
+
+
+def _stemmed(word: str) -> str:
+    """Lucene stems UTF-16 units, so that a code point past U+FFFF counts as two letters."""
+    if not word or max(word) <= "\uffff":
+        return porter.stem(word)
+    units = memoryview(word.encode("utf-16-le")).cast("H")
+    stem = porter.stem("".join(map(chr, units)))
+    return stem.encode("utf-16-le", "surrogatepass").decode("utf-16-le")

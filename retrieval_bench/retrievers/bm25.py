@@ -1,0 +1,155 @@
+"""BM25 over an inverted index, exact: no score is approximated and no tie is cut."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_core.errors import BadFile, UserError
+from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
+from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.retrievers.inverted_index import FORMAT_VERSION, InvertedIndex
+from retrieval_bench.types import Corpus, Description, Query, RankedList
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Bm25(RetrieverBase):
+    """BM25 with Lucene's default English analysis.
+
+    score(q, d) = Σ_t tf(t, q) · w(t, d), with
+    w(t, x) = idf(t) · tf(t, x) / (tf(t, x) + k1 · (1 − b + b · |x| / avgdl)) and
+    idf(t) = ln(1 + (N − df(t) + 0.5) / (df(t) + 0.5)).
+    Source: S. Robertson and H. Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, section 3.4,
+    without the constant factor k1 + 1 and with Lucene's idf, which is never negative (BM25Similarity). Scores are sums
+    of 64-bit numbers, rounded once to 32 bits; document lengths are exact, where Lucene keeps them in one byte.
+
+    Args:
+        k1: how slowly a term's weight saturates with its frequency.
+        b: how much a long document's frequencies are discounted, from 0 (not at all) to 1 (in proportion).
+    """
+
+    name = "bm25"
+    query_weights = "frequency"
+
+    def __init__(self, k1: float = 0.9, b: float = 0.4) -> None:  # Anserini's defaults
+        if not 0 <= k1 < math.inf:
+            raise UserError(f"retriever {self.name}: k1={k1} does not fit: it must be a number of at least 0.")
+        if not 0 <= b <= 1:
+            raise UserError(f"retriever {self.name}: b={b} does not fit: it must be between 0 and 1.")
+        self.k1 = k1
+        self.b = b
+        self._analyzer = LuceneEnglishAnalyzer()
+
+    def describe(self) -> Description:
+        """The index depends on the analyzer alone, so that every k1, b and weighting searches the same one."""
+        return Description(
+            self.name,
+            index={"kind": "inverted-index", "format": FORMAT_VERSION, "analyzer": self._analyzer.describe()},
+            search={"k1": self.k1, "b": self.b, "query_weights": self.query_weights},
+        )
+
+    def index(self, corpus: Corpus, index_dir: Path) -> None:
+        """See `retrieval_bench.types.Retriever`."""
+        index = InvertedIndex.of_texts((document.text for document in corpus), self._analyzer)
+        index.write(index_dir)
+        self._use(index, corpus)
+
+    def open(self, corpus: Corpus, index_dir: Path) -> None:
+        """See `retrieval_bench.types.Retriever`.
+
+        Raises:
+            BadFile: the index is broken, or one of another corpus.
+        """
+        index = InvertedIndex.read(index_dir)
+        if len(index.lengths) != len(corpus):
+            found = f"expected an index of {len(corpus)} documents and found one of {len(index.lengths)}"
+            raise BadFile(index_dir, f"{found}; delete the index folder")
+        self._use(index, corpus)
+
+    def _use(self, index: InvertedIndex, corpus: Corpus) -> None:
+        self._index = index
+        self._doc_ids = corpus.doc_ids
+        average_length = float(index.lengths.mean()) or 1.0  # where all are empty, nothing is ever scored
+        # k1 · (1 − b + b · |x| / avgdl), the part of w(t, x) that depends on |x| alone, is linear in it.
+        self._offset, self._slope = self.k1 * (1 - self.b), self.k1 * self.b / average_length
+        self._saturations = self._offset + self._slope * index.lengths.astype("float64")
+
+    def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
+        """See `retrieval_bench.types.Retriever`; documents without a term of the query are left out."""
+        import numpy as np
+
+        for query in queries:
+            scores = self._scores(query.text).astype(np.float32)
+            rows = _best(scores, k)
+            yield RankedList(query.query_id, scores[rows], [self._doc_ids[row] for row in rows.tolist()])
+
+    def _scores(self, text: str) -> NDArray[np.float64]:
+        """The score of every document: (n_documents,) float64, 0 where no term is shared."""
+        import numpy as np
+
+        numbers = self._index.term_numbers
+        frequencies = Counter(numbers[term] for term in self._analyzer.tokens(text) if term in numbers)
+        scores = np.zeros(len(self._doc_ids))
+        for number, frequency in frequencies.items():
+            rows, tf = self._index.postings(number)
+            idf = math.log(1 + (len(self._doc_ids) - len(rows) + 0.5) / (len(rows) + 0.5))
+            factor = idf * self._query_weight(frequency, idf, frequencies.total())
+            scores[rows] += factor * (tf / (tf + self._saturations[rows]))
+        return scores
+
+    def _query_weight(self, frequency: int, idf: float, query_length: int) -> float:
+        """What a document's weight of a term is multiplied by; lengths count the terms that the corpus has."""
+        return frequency
+
+
+class Bm25QuerySide(Bm25):
+    """BM25 with the query weighted like a document, as R2MED's baseline is.
+
+    score(q, d) = Σ_t w(t, q) · w(t, d), with w of `Bm25`, |q| counted over the terms that the corpus has, and avgdl the
+    corpus's. So idf counts twice, and a term's frequency in the query saturates. Source: how R2MED (arXiv 2505.14558)
+    evaluates BM25.
+
+    Args:
+        k1: how slowly a term's weight saturates with its frequency.
+        b: how much a long text's frequencies are discounted, from 0 (not at all) to 1 (in proportion).
+    """
+
+    name = "bm25-qs"
+    query_weights = "bm25"
+
+    def _query_weight(self, frequency: int, idf: float, query_length: int) -> float:
+        return idf * frequency / (frequency + self._offset + self._slope * query_length)
+
+
+def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """The rows of the k best scores above zero and of all that tie with the k-th."""
+    import numpy as np
+
+    bound = _bound(scores, k)
+    rows = np.flatnonzero(scores >= bound) if bound > 0 else np.flatnonzero(scores)
+    if len(rows) <= k:
+        return rows
+    candidates = scores[rows]
+    best: NDArray[np.intp] = rows[candidates >= np.partition(candidates, -k)[-k]]
+    return best
+
+
+def _bound(scores: NDArray[np.float32], k: int) -> float:
+    """A score that the k-th best is not below: the k-th best of many groups' maxima, or 0 for a small corpus.
+
+    Maxima are found a hundred times as fast as all scores are partitioned, and few scores pass them.
+    """
+    import numpy as np
+
+    n_groups = 8 * k  # enough that few of the k best share a group
+    depth = len(scores) // n_groups
+    if depth < 2:
+        return 0.0
+    maxima = scores[: depth * n_groups].reshape(depth, n_groups).max(axis=0)
+    return float(np.partition(maxima, -k)[-k])

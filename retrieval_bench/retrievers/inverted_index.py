@@ -1,0 +1,174 @@
+"""An inverted index in numpy arrays: for each term the documents that hold it, and how often."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench_core.errors import BadFile
+from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer, chunks
+from retrieval_bench.analysis.memo import Memo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Int32s = NDArray[np.int32]
+    Int64s = NDArray[np.int64]
+
+FORMAT_VERSION = 1
+"""Raised whenever the files change, so that an index of an older form is made anew instead of opened."""
+
+_ARRAYS = ("term_starts", "rows", "frequencies", "lengths")
+_VOCABULARY_FILE = "vocabulary.txt"
+_TERMS_A_BLOCK = 1 << 22
+"""Terms sorted at once: about 100 MB of working memory."""
+
+
+@dataclass(frozen=True)
+class InvertedIndex:
+    """The postings of a corpus; row `i` is its document `i`.
+
+    Attributes:
+        term_numbers: the number of each term, from 0 in the order of first appearance.
+        term_starts: (n_terms + 1,) int64; the postings of term `t` stand from `term_starts[t]` to `term_starts[t + 1]`.
+        rows: (n_postings,) int32, ascending within a term.
+        frequencies: (n_postings,) int32, how often the term stands in the document.
+        lengths: (n_documents,) int32, the number of terms in each document, repeats included.
+    """
+
+    term_numbers: Mapping[str, int]
+    term_starts: Int64s
+    rows: Int32s
+    frequencies: Int32s
+    lengths: Int32s
+
+    @classmethod
+    def of_texts(
+        cls, texts: Iterable[str], analyzer: LuceneEnglishAnalyzer, terms_a_block: int = _TERMS_A_BLOCK
+    ) -> InvertedIndex:
+        """Index texts; the block size bounds memory and changes nothing else."""
+        import numpy as np
+
+        term_numbers: dict[str, int] = {}
+        lengths, postings = array("i"), []
+        for block in _blocks(texts, analyzer, term_numbers, terms_a_block):
+            postings.append(_postings(block, first_row=len(lengths)))
+            lengths.extend(block.lengths)
+        return cls(term_numbers, *_joined(postings, len(term_numbers)), np.array(lengths, dtype=np.int32))
+
+    def postings(self, term_number: int) -> tuple[Int32s, Int32s]:
+        """The rows that hold a term, and how often each does."""
+        span = slice(self.term_starts[term_number], self.term_starts[term_number + 1])
+        return self.rows[span], self.frequencies[span]
+
+    def write(self, index_dir: Path) -> None:
+        """Write the arrays as .npy and the terms as lines of UTF-8 text; no term holds a line break."""
+        import numpy as np
+
+        for name in _ARRAYS:
+            np.save(index_dir / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        (index_dir / _VOCABULARY_FILE).write_bytes("\n".join(self.term_numbers).encode())
+
+    @classmethod
+    def read(cls, index_dir: Path) -> InvertedIndex:
+        """Open what `write` wrote; the arrays stay on disk and are read where they are used.
+
+        Raises:
+            BadFile: a file is missing or broken, or they are not of one index.
+        """
+        path = index_dir / _VOCABULARY_FILE
+        try:
+            terms = path.read_bytes().decode().split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadFile(path, f"expected the terms of an index ({error}); delete the index folder") from error
+        term_numbers = {term: number for number, term in enumerate(terms) if term}
+        arrays = [_mapped(index_dir / f"{name}.npy") for name in _ARRAYS]
+        if len(arrays[0]) != len(term_numbers) + 1 or not arrays[0][-1] == len(arrays[1]) == len(arrays[2]):
+            raise BadFile(index_dir, "expected files of one index, but their sizes differ; delete the index folder")
+        return cls(term_numbers, *arrays)
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadFile(path, f"expected an array of an index ({error}); delete the index folder") from error
+    return mapped.view(np.ndarray)  # slices of a memmap are ten times as slow to make
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Documents in the order of the corpus: the numbers of all their terms, and how many each document has."""
+
+    terms: array[int]
+    lengths: array[int]
+
+
+def _blocks(
+    texts: Iterable[str], analyzer: LuceneEnglishAnalyzer, term_numbers: dict[str, int], terms_a_block: int
+) -> Iterator[_Block]:
+    """Analyse texts, a new term getting the next number; the last block may be empty."""
+
+    def numbers(chunk: str) -> tuple[int, ...]:
+        return tuple(term_numbers.setdefault(term, len(term_numbers)) for term in analyzer.chunk_terms(chunk))
+
+    chunk_numbers: Memo[str, tuple[int, ...]] = Memo(numbers)
+    block = _Block(array("i"), array("i"))
+    for text in texts:
+        n_before = len(block.terms)
+        block.terms.extend(chain.from_iterable(map(chunk_numbers.__getitem__, chunks(text))))
+        block.lengths.append(len(block.terms) - n_before)
+        if len(block.terms) >= terms_a_block:
+            yield block
+            block = _Block(array("i"), array("i"))
+    yield block
+
+
+@dataclass(frozen=True)
+class _Postings:
+    """Postings ordered by term and then by row: three (n_postings,) int32 arrays."""
+
+    terms: Int32s
+    rows: Int32s
+    frequencies: Int32s
+
+
+def _postings(block: _Block, first_row: int) -> _Postings:
+    """Count each term in each document, by sorting (term, row) as one 64-bit number."""
+    import numpy as np
+
+    rows = np.repeat(np.arange(first_row, first_row + len(block.lengths)), block.lengths)
+    keys = (np.array(block.terms, dtype=np.int64) << 32) | rows
+    keys.sort()
+    firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    frequencies = np.diff(np.append(firsts, len(keys)))
+    keys = keys[firsts]
+    return _Postings((keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32), frequencies.astype(np.int32))
+
+
+def _joined(blocks: Sequence[_Postings], n_terms: int) -> tuple[Int64s, Int32s, Int32s]:
+    """The postings of all blocks by term: their starts, rows and frequencies.
+
+    Blocks follow the corpus, so each writes behind what earlier ones have for a term, and no sorting is needed.
+    """
+    import numpy as np
+
+    counts = [np.bincount(block.terms, minlength=n_terms) for block in blocks]
+    term_starts = np.append(0, np.cumsum(sum(counts))).astype(np.int64)
+    rows = np.empty(term_starts[-1], dtype=np.int32)
+    frequencies = np.empty_like(rows)
+    next_free = term_starts[:-1].copy()
+    for block, count in zip(blocks, counts, strict=True):
+        starts_in_block = np.cumsum(count) - count
+        places = np.arange(len(block.terms)) + (next_free - starts_in_block)[block.terms]
+        rows[places] = block.rows
+        frequencies[places] = block.frequencies
+        next_free += count
+    return term_starts, rows, frequencies

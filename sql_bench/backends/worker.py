@@ -1,0 +1,167 @@
+"""The process in which a model's SQL is parsed, guarded, translated and run; started by `backends.duckdb`.
+
+`python -m sql_bench.backends.worker READ_FD WRITE_FD`: the first message says what to open, each further one is a
+statement; every message is answered by one. It limits itself before it opens anything, and ends, its temporary folder
+removed, as soon as its parent closes the pipe or is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import shutil
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sql_bench.backends.duckdb_engine import Deadline, DuckDbEngine, EngineBroken, EngineSettings
+from sql_bench.backends.frames import read_frame, write_frame
+from sql_bench.dialect.translation import Translation, parse, translate
+from sql_bench.rejected import Rejected
+from sql_bench.statement import shape_of
+from sql_bench.types import ExecutionResult, Limits, Outcome, StatementShape, Variant
+from sql_bench.values import result_to_json
+
+_MAX_REQUEST_BYTES = 64 * 1024**2
+
+ADDRESS_SPACE_ABOVE_MEMORY_BYTES = 3 * 1024**3
+"""What the process may map beyond the engine's memory limit (SQL.md section 2)."""
+
+# Frames of the deepest nesting the guard lets through: sqlglot takes some forty a level.
+_RECURSION_LIMIT = 6_000
+
+# A statement may take this much longer on the processor than on the clock before the kernel ends the process: the
+# parent kills it earlier unless it is gone itself.
+_CPU_GRACE_S = 3
+
+
+def main() -> None:
+    """Serve statements until the parent closes the pipe."""
+    requests_fd, responses_fd = int(sys.argv[1]), int(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    sys.setrecursionlimit(_RECURSION_LIMIT)
+    requests = _requests(requests_fd)
+    settings = EngineSettings(**requests.get())
+    _limit_process(settings)
+    try:
+        engine = DuckDbEngine(settings)
+    except Exception as error:  # whatever keeps the mirror from opening is told to the parent
+        write_frame(responses_fd, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        return
+    write_frame(responses_fd, json.dumps({"error": None}).encode())
+    while True:
+        request = requests.get()
+        limits = Limits(**request["limits"])
+        _limit_cpu(limits.timeout_s)
+        result, usable = _execute(engine, settings.dialect, request["sql"], limits, Variant(request["variant"]))
+        write_frame(responses_fd, _encode(result, limits))
+        if not usable:
+            return
+
+
+def _execute(
+    engine: DuckDbEngine, dialect: str, sql: str, limits: Limits, variant: Variant
+) -> tuple[ExecutionResult, bool]:
+    """One statement's result, and whether the engine can go on."""
+    started = time.perf_counter()
+    deadline = Deadline(limits.timeout_s)
+    shape: StatementShape | None = None
+    translation: Translation | None = None
+    usable = True
+    try:
+        query = parse(sql, dialect)
+        shape = shape_of(query, dialect)
+        translation = translate(query, dialect, engine.schema, variant)
+        engine.check(translation.sql)
+        columns, rows = engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
+        result = ExecutionResult(Outcome.OK, columns, tuple(rows))
+    except Rejected as rejected:
+        result = ExecutionResult(rejected.outcome, message=rejected.message)
+    except RecursionError:
+        result = ExecutionResult(Outcome.RESOURCE_LIMIT, message="the statement is nested too deeply")
+    except MemoryError:
+        result = ExecutionResult(Outcome.RESOURCE_LIMIT, message="the statement needed more memory than it may have")
+    except EngineBroken as broken:
+        result = ExecutionResult(Outcome.UNTRANSLATABLE, message=f"the engine failed internally: {broken}")
+        usable = False
+    finally:
+        deadline.cancel()
+    if translation is not None:
+        result = _with_sort_keys(replace(result, executed_sql=translation.sql), translation)
+    return replace(result, shape=shape, seconds=time.perf_counter() - started), usable
+
+
+def _with_sort_keys(result: ExecutionResult, translation: Translation) -> ExecutionResult:
+    """The statement's own columns, with the keys beside them."""
+    keys = translation.sort_keys
+    if result.outcome is not Outcome.OK or keys is None:
+        return result
+    rows, sort_keys = keys.split(result.rows)
+    columns = result.columns[: len(result.columns) - keys.n_added]
+    return replace(result, columns=columns, rows=rows, sort_keys=sort_keys)
+
+
+def _encode(result: ExecutionResult, limits: Limits) -> bytes:
+    try:
+        content = json.dumps(result_to_json(result), separators=(",", ":")).encode()
+        if len(content) <= limits.max_result_bytes or not result.rows:
+            return content
+        message = f"more than {limits.max_result_bytes} bytes of result"
+    except MemoryError:
+        message = "the result did not fit into memory"
+    too_large = ExecutionResult(
+        Outcome.RESOURCE_LIMIT, message=message, executed_sql=result.executed_sql, shape=result.shape
+    )
+    return json.dumps(result_to_json(replace(too_large, seconds=result.seconds))).encode()
+
+
+def _requests(fd: int) -> queue.SimpleQueue[dict[str, Any]]:
+    """The parent's messages, read in a thread of its own: it notices at once that the parent is gone."""
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            while True:
+                requests.put(json.loads(read_frame(fd, _MAX_REQUEST_BYTES)))
+        except (EOFError, OSError):
+            shutil.rmtree(Path.cwd(), ignore_errors=True)
+            os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return requests
+
+
+def _limit_process(settings: EngineSettings) -> None:
+    """Bound what the process as a whole may take; where a system does not know a limit, the others stand."""
+    import resource
+
+    bounds = {
+        resource.RLIMIT_AS: settings.memory_bytes + ADDRESS_SPACE_ABOVE_MEMORY_BYTES,
+        resource.RLIMIT_FSIZE: settings.max_temp_bytes,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 256,
+    }
+    for kind, bound in bounds.items():
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (bound, bound))
+
+
+def _limit_cpu(timeout_s: float) -> None:
+    """Bound the processor time up to the end of the next statement; the kernel ends a process that passes it."""
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    bound = int(usage.ru_utime + usage.ru_stime + timeout_s) + _CPU_GRACE_S
+    resource.setrlimit(resource.RLIMIT_CPU, (bound, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""A text-to-SQL dataset: questions with gold SQL, the dialect they are in, and where its tables come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+from bench_core.dataset_names import load_named
+from bench_core.identity import Json, content_hash
+from bench_core.registry import Family
+from sql_bench.types import Question
+
+Access = Literal["public", "credentialed"]
+
+
+@dataclass(frozen=True)
+class SqlCard:
+    """What is known of a dataset before it is read.
+
+    Attributes:
+        dialect: sqlglot's name of the dialect that gold SQL is written in and that models are asked for.
+        access: text of a `credentialed` dataset may not leave the machine unless the user says so.
+    """
+
+    dataset_id: str
+    summary: str
+    dialect: str
+    licence: str = ""
+    access: Access = "public"
+
+
+@dataclass(frozen=True)
+class SqlDataset:
+    """A card, the reader of the questions, and the tables and predictions that come with them.
+
+    Attributes:
+        tables_dir: CSV or Parquet files to import; None where the user brings a mirror.
+        schema_path: declared column types, where there are such.
+        predictions: name -> file of predictions that comes with the dataset.
+    """
+
+    card: SqlCard
+    read_questions: Callable[[], Sequence[Question]]
+    tables_dir: Path | None = None
+    schema_path: Path | None = None
+    predictions: Mapping[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def questions(self) -> Sequence[Question]:
+        """The questions in file order."""
+        return self.read_questions()
+
+    @cached_property
+    def identity(self) -> dict[str, Json]:
+        """What predictions depend on: dialect, ids and texts of the questions. Gold is not part of it."""
+        texts = (text for question in self.questions for text in (question.question_id, question.text))
+        return {
+            "dataset_id": self.card.dataset_id,
+            "dialect": self.card.dialect,
+            "questions_sha256": content_hash(texts),
+        }
+
+    @cached_property
+    def golds_sha256(self) -> str:
+        """A hash of the gold statements by question."""
+        return content_hash(text for question in self.questions for text in (question.question_id, *question.golds, ""))
+
+
+class SqlDatasetSource(Protocol):
+    """Where datasets of one kind come from; its constructor takes the options behind a dataset's name."""
+
+    def cards(self) -> Sequence[SqlCard]:
+        """The datasets that can be named without further knowledge."""
+
+    def load(self, name: str) -> SqlDataset:
+        """The dataset of a name (what stands behind `demo/` or `dir:`)."""
+
+
+SOURCES = Family(
+    kind="dataset source",
+    builtins={
+        "demo": "sql_bench.datasets.embedded:DemoDatasets",
+        "dir": "sql_bench.datasets.folder:FolderDatasets",
+    },
+    group="sql_bench.datasets",
+)
+
+
+def load_dataset(text: str) -> SqlDataset:
+    """The dataset a user names: `demo/biomed`, `dir:PATH`, either with `,option=value` behind it.
+
+    Raises:
+        UserError: no such source or dataset.
+    """
+    dataset: SqlDataset = load_named(SOURCES, text)
+    return dataset

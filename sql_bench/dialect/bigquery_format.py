@@ -1,0 +1,142 @@
+"""BigQuery's FORMAT and its date formats in DuckDB's terms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sql_bench.dialect.kinds import Kind, Kinds
+from sql_bench.rejected import Rejected
+from sql_bench.types import Outcome
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/format_function: %[flags][width][.precision]specifier.
+_SPECIFIER = re.compile(r"%(?P<flags>[-+ 0#']*)(?P<width>\d*)(?P<precision>\.\d+)?(?P<letter>[A-Za-z%*])")
+
+_INTEGER_LETTERS, _FLOAT_LETTERS = frozenset("dioxX"), frozenset("fFeEgG")
+
+# The elements that strftime and strptime of both engines write and read alike, after sqlglot wrote out %F, %T and %D.
+_DATE_ELEMENTS = re.compile(r"(?:[^%]|%[YmdHMSybBaAjpIf%])*")
+
+
+def format_call(node: exp.Format, kinds: Kinds) -> exp.Expr:
+    """FORMAT(text, …) as a concatenation of DuckDB's printf calls; NULL arguments make it NULL in both.
+
+    Raises:
+        Rejected: untranslatable, where the format is not a literal or holds something that has no counterpart.
+    """
+    from sqlglot import exp
+
+    template = node.this
+    if not isinstance(template, exp.Literal | exp.RawString):
+        raise _untranslatable("FORMAT with a format that is not a literal")
+    pieces: list[exp.Expr] = []
+    values = iter(node.expressions)
+    position = 0
+    text = str(template.this)
+    for match in _SPECIFIER.finditer(text):
+        pieces += _literal(text[position : match.start()])
+        position = match.end()
+        if match["letter"] == "%":
+            pieces += _literal("%")
+            continue
+        value = next(values, None)
+        if value is None:
+            raise Rejected(Outcome.INVALID_SQL, f"FORMAT('{text}') has fewer arguments than it names")
+        pieces.append(_formatted(match, value, kinds.of(value)))
+    rest = text[position:]
+    if "%" in rest or next(values, None) is not None:
+        raise Rejected(Outcome.INVALID_SQL, f"FORMAT('{text}') does not fit its arguments")
+    pieces += _literal(rest)
+    return _concatenated(pieces)
+
+
+def check_date_format(template: exp.Expr | None) -> None:
+    """Refuse a date format that the engines would write or read differently.
+
+    Raises:
+        Rejected: untranslatable.
+    """
+    from sqlglot import exp
+
+    if not isinstance(template, exp.Literal):
+        raise _untranslatable("a date format that is not a literal")
+    if not _DATE_ELEMENTS.fullmatch(str(template.this)):
+        raise _untranslatable(f"the date format {template.this!r}")
+
+
+def float_as_text(value: exp.Expr) -> exp.Expr:
+    """A FLOAT64 as BigQuery writes it: 15 significant digits, or 17 where those do not lead back to the value."""
+    from sqlglot import exp
+
+    short, long = (
+        exp.func("PRINTF", exp.Literal.string(form), value.copy(), dialect="duckdb") for form in ("%.15g", "%.17g")
+    )
+    leads_back = exp.EQ(this=exp.cast(short.copy(), "DOUBLE"), expression=value.copy())
+    return exp.Case(ifs=[exp.If(this=leads_back, true=short)], default=long)
+
+
+def _formatted(match: re.Match[str], value: exp.Expr, kind: Kind | None) -> exp.Expr:
+    from sqlglot import exp
+
+    flags, letter = match["flags"], match["letter"]
+    if letter in _INTEGER_LETTERS and kind in (Kind.INT, None):
+        if "'" in flags and letter == "d" and flags == "'" and not match["width"]:
+            return _call("FORMAT", "{:,}", exp.cast(value.copy(), "BIGINT"))
+        if "'" not in flags:
+            letter = "d" if letter == "i" else letter
+            return _call("PRINTF", _specifier(match, letter), exp.cast(value.copy(), "BIGINT"))
+    if letter in _FLOAT_LETTERS and kind in (Kind.INT, Kind.FLOAT, Kind.NUMERIC, None):
+        if flags == "'" and letter in "fF" and not match["width"]:
+            return _call("FORMAT", f"{{:,{match['precision'] or '.6'}f}}", exp.cast(value.copy(), "DOUBLE"))
+        if "'" not in flags:
+            return _call("PRINTF", _specifier(match, letter), exp.cast(value.copy(), "DOUBLE"))
+    if letter == "s" and kind in (Kind.TEXT, None) and not set(flags) - {"-"}:
+        return _call("PRINTF", _specifier(match, "s"), exp.cast(value.copy(), "TEXT"))
+    if letter == "t" and not flags and not match["width"] and not match["precision"]:
+        return _as_plain_text(value, kind)
+    raise _untranslatable(f"FORMAT's {match.group()} for a {kind.value if kind else 'value of unknown type'}")
+
+
+def _as_plain_text(value: exp.Expr, kind: Kind | None) -> exp.Expr:
+    """%t: the value as CAST writes it, and the word NULL for NULL."""
+    from sqlglot import exp
+
+    if kind not in (Kind.TEXT, Kind.INT, Kind.BOOL, Kind.DATE, Kind.FLOAT):
+        raise _untranslatable(f"FORMAT's %t for a {kind.value if kind else 'value of unknown type'}")
+    text = float_as_text(value) if kind is Kind.FLOAT else exp.cast(value.copy(), "TEXT")
+    return exp.Coalesce(this=text, expressions=[exp.Literal.string("NULL")])
+
+
+def _specifier(match: re.Match[str], letter: str) -> str:
+    return f"%{match['flags']}{match['width']}{match['precision'] or ''}{letter}"
+
+
+def _call(name: str, template: str, value: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    return exp.Anonymous(this=name, expressions=[exp.Literal.string(template), value])
+
+
+def _literal(text: str) -> list[exp.Expr]:
+    from sqlglot import exp
+
+    return [exp.Literal.string(text)] if text else []
+
+
+def _concatenated(pieces: Sequence[exp.Expr]) -> exp.Expr:
+    from sqlglot import exp
+
+    if not pieces:
+        return exp.Literal.string("")
+    whole = pieces[0]
+    for piece in pieces[1:]:
+        whole = exp.DPipe(this=whole, expression=piece)
+    return exp.paren(whole, copy=False)
+
+
+def _untranslatable(what: str) -> Rejected:
+    return Rejected(Outcome.UNTRANSLATABLE, f"{what} is not translated")

@@ -1,0 +1,134 @@
+"""A statement in its source dialect → one text for DuckDB, or the reason why there is none.
+
+The order: size and depth, parse, guard (on what was written), tables, mending of differences, DuckDB's dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sql_bench import guard
+from sql_bench.dialect import bigquery, postgres
+from sql_bench.dialect.kinds import Kinds
+from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
+from sql_bench.rejected import Rejected
+from sql_bench.statement import SortKeys, as_variant
+from sql_bench.types import Outcome, Variant
+
+if TYPE_CHECKING:
+    from sqlglot import Dialect, Token, exp
+
+ENGINE_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    # Errors where these engines have errors: x / 0, LN(0), SQRT(-1).
+    "bigquery": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "true"},
+    # The quotient of two integers is an integer there.
+    "postgres": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "true", "integer_division": "true"},
+    # NULL for x / 0.
+    "sqlite": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "false", "integer_division": "true"},
+    "mysql": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "false"},
+}
+"""DuckDB's own settings that make its arithmetic that of a source dialect."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A statement as DuckDB will run it.
+
+    Attributes:
+        sql: the text.
+        sort_keys: where the sort keys stand among the columns, if they were asked for and could be had.
+        renamed: mirror table -> its name as the statement had it, where they differ.
+    """
+
+    sql: str
+    sort_keys: SortKeys | None
+    renamed: Mapping[str, str]
+
+
+def parse(sql: str, dialect: str) -> exp.Query:
+    """The syntax tree of one statement that the guard lets through.
+
+    Raises:
+        Rejected: invalid_sql, with the position, where it does not parse; what `sql_bench.guard` raises.
+    """
+    from sqlglot import Dialect
+    from sqlglot.errors import ParseError, TokenError
+
+    guard.check_size(sql)
+    reader = Dialect.get_or_raise(dialect)
+    try:
+        tokens = reader.tokenize(sql)
+        guard.check_text(tokens)
+        statements = _statements(reader, tokens, sql)
+    except ParseError as error:
+        raise Rejected(Outcome.INVALID_SQL, _position(error)) from None
+    except TokenError as error:
+        raise Rejected(Outcome.INVALID_SQL, f"syntax error: {str(error).splitlines()[0]}") from None
+    return guard.check_tree(statements)
+
+
+def _statements(reader: Dialect, tokens: list[Token], sql: str) -> list[exp.Expr | None]:
+    from sqlglot.errors import ParseError
+
+    try:
+        return list(reader.parser(error_message_context=0).parse(tokens, sql))
+    except ParseError:
+        guard.check_verb(tokens)
+        raise
+
+
+def translate(query: exp.Query, dialect: str, schema: Schema, variant: Variant = Variant.AS_WRITTEN) -> Translation:
+    """Write a parsed statement for DuckDB.
+
+    Args:
+        query: its tree; changed in place.
+        dialect: sqlglot's name of the dialect it is written in.
+        schema: the mirror's tables.
+        variant: which form of the statement.
+
+    Raises:
+        Rejected: invalid_sql for a table that is not there, untranslatable for what is not known to agree.
+    """
+    from sqlglot import ErrorLevel
+    from sqlglot.errors import UnsupportedError
+
+    references = table_references(query, schema)
+    query, sort_keys = as_variant(query, variant)
+    references = table_references(query, schema) if sort_keys else references
+    tables = {reference.table: schema.tables[reference.table] for reference in references}
+    renamed = point_at_mirror(query, references)
+    if dialect == "bigquery":
+        _refuse_nan_columns(query, schema)
+        query = bigquery.rewrite(query, Kinds(query, tables.values()))
+    elif dialect in postgres.DIALECTS:
+        query = postgres.rewrite(query)
+    try:
+        sql = query.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE, comments=False)
+    except UnsupportedError as error:
+        raise Rejected(Outcome.UNTRANSLATABLE, str(error)) from None
+    if len(sql.encode()) > guard.MAX_TRANSLATED_BYTES:
+        raise Rejected(Outcome.RESOURCE_LIMIT, f"the translation is longer than {guard.MAX_TRANSLATED_BYTES} bytes")
+    return Translation(sql, sort_keys, renamed)
+
+
+def _refuse_nan_columns(query: exp.Query, schema: Schema) -> None:
+    """NaN equals itself and is the largest number in DuckDB; in BigQuery it equals nothing and is the smallest."""
+    from sqlglot import exp
+
+    for column in query.find_all(exp.Column):
+        if column.name.lower() in schema.nan_columns and not isinstance(column.parent, exp.Select | exp.Alias):
+            raise Rejected(
+                Outcome.UNTRANSLATABLE,
+                f"{column.name} holds NaN, which DuckDB compares and sorts otherwise than BigQuery",
+            )
+
+
+def _position(error: Exception) -> str:
+    details = getattr(error, "errors", None)
+    if not details:
+        return f"syntax error: {str(error).splitlines()[0]}"
+    first = details[0]
+    near = f" near {first['highlight'][:40]!r}" if first.get("highlight") else ""
+    return f"syntax error at line {first.get('line')}, column {first.get('col')}{near}"

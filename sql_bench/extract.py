@@ -1,0 +1,145 @@
+"""Taking the SQL out of what a model wrote.
+
+The last closed fence counts, else the last unclosed one, else the text from where a query begins. Reasoning in
+`<think>` tags is no answer. One statement is taken; two are refused; a plain statement that the question cannot be
+answered is an abstention.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sql_bench.types import PredictionStatus
+
+_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(
+    r"```[ \t]*(?:[\w+-]+[ \t]*(?=\n)|(?:sql|bigquery|googlesql|duckdb|postgres\w*)\b)?(.*?)(```|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+# WITH and FROM are English too: they begin a query only as `WITH name AS (`, and FROM only at the start of a line.
+_WITH = r"with\s+(?:recursive\s+)?[\w`\"]+\s*(?:\([^()]*\)\s*)?as\s*(?:(?:not\s+)?materialized\s*)?\("
+_LINE_START = re.compile(
+    rf"^[\s`>*]*(?:[\[*]*\w+[\]*]*\s*:\s*`*\s*)?(?P<query>[(\s]*select\b|{_WITH}|from\s+[\w`\"(])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANYWHERE = re.compile(
+    rf"\bSELECT\b|(?i:{_WITH})|\b(?i:select\s+(?:distinct\b|count\b|\*|[\w`\".]+\s*(?:,|\s+from\b)))"
+)
+_STATEMENT_START = re.compile(
+    r"\s*(?:select|with|from|insert|update|delete|merge|create|drop|alter|truncate|replace|grant|revoke|attach|detach|"
+    r"copy|export|import|install|load|set|reset|pragma|call|begin|commit|vacuum|describe|show|explain|use|declare|execute|"
+    r"prepare|values|table|checkpoint)\b",
+    re.IGNORECASE,
+)
+_ABSTENTION = re.compile(
+    r"\bno answer (?:is )?possible\b|\bnot possible to (?:answer|determine|provide|write)\b|\bunanswerable\b"
+    r"|\b(?:can ?not|can't|could not|couldn't|unable to|not able to)\s+(?:be\s+)?"
+    r"(?:answer|determine|provide|write|generate|tell|find)"
+    r"|\b(?:insufficient|not enough) (?:information|data|context)\b|\bI (?:do not|don't) know\b"
+    r"|\bdoes not (?:contain|include|hold|provide|have) (?:the |any |enough |sufficient )?"
+    r"(?:information|data|column|table)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What was found: `sql` is there exactly when the status is `sql`."""
+
+    status: PredictionStatus
+    sql: str | None = None
+    detail: str = ""
+
+
+def extract(raw: str, dialect: str) -> Extraction:
+    """Take one statement out of a model's text. Never raises, whatever the text.
+
+    Args:
+        raw: all the model wrote.
+        dialect: sqlglot's name of the dialect, which decides what a string or a comment is.
+    """
+    text = _THINKING.sub("\n", raw)
+    fenced = _last_fence(text)
+    if fenced is not None:
+        return _one_statement(fenced, dialect)
+    start = _query_start(text)
+    if start is not None:
+        return _one_statement(_unwrapped(text, start), dialect)
+    if _ABSTENTION.search(text):
+        return Extraction(PredictionStatus.ABSTAINED, detail="the text says that the question cannot be answered")
+    return Extraction(PredictionStatus.NO_SQL, detail="no query in the text" if text.strip() else "the text is empty")
+
+
+def _last_fence(text: str) -> str | None:
+    """The content of the last closed fence that holds something, else of an unclosed one at the end."""
+    fences = [(match.group(1), bool(match.group(2))) for match in _FENCE.finditer(text) if match.group(1).strip()]
+    closed = [content for content, is_closed in fences if is_closed]
+    if closed:
+        return closed[-1]
+    return fences[-1][0] if fences else None
+
+
+def _query_start(text: str) -> int | None:
+    """Where a query begins: at the start of a line, perhaps behind a label; else anywhere it cannot be English."""
+    at_line = _LINE_START.search(text)
+    if at_line is not None:
+        return at_line.start("query")
+    anywhere = _ANYWHERE.search(text)
+    return anywhere.start() if anywhere is not None else None
+
+
+def _unwrapped(text: str, start: int) -> str:
+    """The text from the query on, up to the backtick that closes one opened before it, or to a paragraph of prose."""
+    query = text[start:]
+    if text[:start].rstrip(" ").endswith("`") and "`" in query:
+        query = query[: query.rindex("`")]
+    paragraphs = re.split(r"\n\s*\n", query)
+    kept = [paragraphs[0]]
+    for paragraph in paragraphs[1:]:
+        if re.match(r"\s*[A-Z][a-z']+ [a-z']+ [a-z']+", paragraph):
+            break
+        kept.append(paragraph)
+    return "\n\n".join(kept)
+
+
+def _one_statement(text: str, dialect: str) -> Extraction:
+    first, rest = _split(text, dialect)
+    if not first:
+        return Extraction(PredictionStatus.NO_SQL, detail="no query in the text")
+    if _STATEMENT_START.match(rest):
+        return Extraction(PredictionStatus.REFUSED, detail="the text holds more than one statement")
+    if not _STATEMENT_START.match(first.lstrip("( \t\n")) and _ABSTENTION.search(first):
+        return Extraction(PredictionStatus.ABSTAINED, detail="the text says that the question cannot be answered")
+    return Extraction(PredictionStatus.SQL, first)
+
+
+def _split(text: str, dialect: str) -> tuple[str, str]:
+    """The text up to the first semicolon that ends a statement, and what stands behind it, comments left out."""
+    from sqlglot.errors import TokenError
+    from sqlglot.tokens import TokenType
+
+    body = text.strip()
+    position = body.find(";")
+    while position >= 0:
+        try:
+            tokens = _tokens(body[: position + 1], dialect)
+        except TokenError:  # the semicolon stands inside a string or a comment
+            tokens = []
+        if tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+            if len(tokens) > 1:
+                return body[:position].strip(), _without_comments(body[position + 1 :])
+            body = body[position + 1 :].strip()  # nothing stands before it
+            position = -1
+        position = body.find(";", position + 1)
+    return body, ""
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"--[^\n]*|/\*.*?\*/|^[\s;]+", " ", text, flags=re.DOTALL).strip("; \t\n")
+
+
+def _tokens(text: str, dialect: str):  # type: ignore[no-untyped-def]  # sqlglot's list of tokens
+    import sqlglot
+
+    return sqlglot.tokenize(text, read=dialect)

@@ -1,0 +1,42 @@
+"""The family of SQL generators, and the base for one of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench_core.described import Described
+from bench_core.identity import Json
+from bench_core.registry import Family
+from sql_bench.extract import extract
+from sql_bench.types import AskedQuestion, DatabaseView, Prediction
+
+GENERATORS = Family(
+    kind="generator",
+    builtins={
+        "gold": "sql_bench.generators.gold:GoldGenerator",
+        "replay": "sql_bench.generators.replay:ReplayGenerator",
+    },
+    group="sql_bench.generators",
+)
+
+
+class SqlGeneratorBase(Described):
+    """Base of generators: write `complete`; the SQL is taken out of the text it returns."""
+
+    def describe(self) -> Mapping[str, Json]:
+        """Class, arguments and a hash of the source file: a changed line is another system."""
+        return self.source_and_arguments()
+
+    def complete(self, question: AskedQuestion, database: DatabaseView) -> str:
+        """The model's text on a question: prose and fences around the SQL are fine."""
+        raise NotImplementedError
+
+    def generate(self, question: AskedQuestion, database: DatabaseView) -> Prediction:
+        """See `sql_bench.types.SqlGenerator`."""
+        return prediction_from_text(question.question_id, self.complete(question, database), database.dialect)
+
+
+def prediction_from_text(question_id: str, raw: str, dialect: str) -> Prediction:
+    """A prediction with what `extract` finds in a model's text."""
+    found = extract(raw, dialect)
+    return Prediction(question_id, raw, found.status, found.sql, found.detail)
