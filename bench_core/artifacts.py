@@ -27,10 +27,13 @@ _SYNC_INTERVAL_S = 0.5
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a whole file so that a reader sees the old one or the new one, never a part."""
+    """Write a whole file so that a reader sees the old one or the new one, never a part.
+
+    Two processes that may write the same file hold a lock (`locked`); what a kill leaves behind is written over.
+    """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.partial")
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()

@@ -1,0 +1,285 @@
+"""The command line as a user meets it, in folders of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from retrieval_bench.cli import main
+
+PLUGIN = '''
+from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.types import RankedList
+
+
+class WordOverlap(RetrieverBase):
+    """Counts the words that query and document share."""
+
+    def __init__(self, depth: int = 3):
+        self.depth = depth
+
+    def index(self, corpus, index_dir):
+        self.words = {d.doc_id: set(d.text.lower().split()) for d in corpus}
+
+    def search(self, queries, k):
+        for query in queries:
+            terms = set(query.text.lower().split())
+            yield RankedList(query.query_id, {doc_id: len(terms & words) for doc_id, words in self.words.items()})
+'''
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def invoke(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def small_set(folder: Path, **changed: str) -> Path:
+    files = {
+        "corpus.jsonl": '{"id": "d1", "text": "urate gout"}\n{"id": "d2", "text": "stroke"}\n',
+        "query.jsonl": '{"id": "q1", "text": "gout"}\n{"id": "q2", "text": "nothing like it"}\n',
+        "qrels.jsonl": '{"q_id": "q1", "p_id": "d1", "score": 1}\n{"q_id": "q2", "p_id": "d2", "score": 1}\n',
+    }
+    folder.mkdir(exist_ok=True)
+    for name, content in {**files, **changed}.items():
+        (folder / name).write_text(content)
+    return folder
+
+
+def test_a_run_leaves_run_scores_and_manifest(here):
+    result = invoke("run", "-d", "demo/evidence", "-r", "bm25", "-r", "bm25-qs", "--format", "json")
+    rows = json.loads(result.stdout)["rows"]
+    assert [row["system"] for row in rows] == ["bm25", "bm25-qs"]
+    folders = sorted((here / "results/retrieval/demo-evidence").glob("[!.]*--*"))
+    assert len(folders) == 2
+    for folder in folders:
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["manifest.json", "per_query.csv", "run.trec.gz", "scores.json"]
+        assert json.loads((folder / "manifest.json").read_text())["status"] == "complete"
+    assert len(list((here / "indexes/demo-evidence").glob("[!.]*--*"))) == 1, "both weightings share one index"
+
+
+def test_the_same_run_is_skipped_and_prints_the_same_bytes(here):
+    first = invoke("run", "-d", "demo/ehr", "-r", "bm25")
+    stamps = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
+    second = invoke("run", "-d", "demo/ehr", "-r", "bm25")
+    assert first.stdout == second.stdout
+    assert "skipped" in second.stderr and "skipped" not in first.stderr
+    assert stamps == {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
+
+
+def test_two_runs_elsewhere_give_the_same_files(here):
+    for name in ("a", "b"):
+        invoke("run", "-d", "demo/ehr", "-r", "bm25", "--results", name, "--indexes", f"{name}-indexes")
+    for name in ("run.trec.gz", "scores.json", "per_query.csv"):
+        (one,), (other,) = (list((here / place).rglob(name)) for place in ("a", "b"))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_changed_argument_is_another_run_and_the_same_index(here):
+    invoke("run", "-d", "demo/ehr", "-r", "bm25")
+    invoke("run", "-d", "demo/ehr", "-r", "bm25", "-p", "k1=1.2")
+    invoke("run", "-d", "demo/ehr", "-r", "bm25", "-k", "5")
+    assert len(list((here / "results/retrieval/demo-ehr").glob("bm25--*"))) == 3
+    assert len(list((here / "indexes/demo-ehr").glob("[!.]*--*"))) == 1
+
+
+def test_changed_judgments_are_scored_anew_without_searching(here):
+    folder = small_set(here / "set")
+    before = json.loads(invoke("run", "-d", f"dir:{folder}", "-r", "bm25", "--format", "json").stdout)
+    small_set(folder, **{"qrels.jsonl": '{"q_id": "q1", "p_id": "d2", "score": 1}\n'})
+    result = invoke("run", "-d", f"dir:{folder}", "-r", "bm25", "--format", "json")
+    assert "skipped" in result.stderr
+    assert before["rows"][0]["ndcg@10"] == 0.5 and json.loads(result.stdout)["rows"][0]["ndcg@10"] == 0.0
+
+
+def test_a_damaged_run_is_made_again(here):
+    invoke("run", "-d", "demo/ehr", "-r", "bm25")
+    (run,) = here.rglob("run.trec.gz")
+    content = run.read_bytes()
+    run.write_bytes(content[:-10])
+    assert "skipped" not in invoke("run", "-d", "demo/ehr", "-r", "bm25").stderr
+    assert run.read_bytes() == content
+
+
+def test_a_class_of_the_users_own_runs_and_is_checked(here):
+    (here / "mine.py").write_text(PLUGIN)
+    result = invoke(
+        "run", "-d", "demo/evidence", "-r", "mine.py:WordOverlap", "-p", "depth=3", "-m", "ndcg@10", "--format", "json"
+    )
+    row = json.loads(result.stdout)["rows"][0]
+    assert row["system"] == "mine.py:WordOverlap,depth=3" and 0 < row["ndcg@10"] < 1
+    checked = invoke("doctor", "-r", "mine.py:WordOverlap", "--format", "json")
+    assert {row["state"] for row in json.loads(checked.stdout)["rows"]} == {"holds"}
+
+
+def test_a_broken_class_is_told_its_point_and_fails(here):
+    (here / "mine.py").write_text(PLUGIN.replace("yield RankedList(query.query_id,", "yield RankedList('other',"))
+    result = invoke("doctor", "-r", "mine.py:WordOverlap", code=1)
+    assert "list for query other" in result.stdout
+    failed = invoke("run", "-d", "demo/evidence", "-r", "mine.py:WordOverlap", code=1)
+    assert "returned a list for query other, which was not asked" in failed.stderr
+    (manifest,) = (here / "results").rglob("manifest.json")
+    assert json.loads(manifest.read_text())["status"] == "failed"
+
+
+def test_score_takes_anybodys_run(here, shared_data):
+    folder = shared_data / "retrieval" / "trec_eval"
+    result = invoke(
+        "score", "--run", folder / "results.test", "--qrels", folder / "qrels.test", "-m", "map", "-m", "rprec",
+        "--format", "json",
+    )  # fmt: skip
+    row = json.loads(result.stdout)["rows"][0]
+    assert (round(row["map"], 4), round(row["rprec"], 4)) == (0.1785, 0.2174)
+    per_query = invoke(
+        "score", "--run", folder / "results.test", "--qrels", folder / "qrels.test", "--per-query", "--format", "csv"
+    )
+    assert len(per_query.stdout.splitlines()) == 4
+
+
+def test_our_own_run_scores_alike_from_its_file(here):
+    made = json.loads(invoke("run", "-d", "demo/evidence", "-r", "bm25", "--format", "json").stdout)["rows"][0]
+    (run,) = here.rglob("run.trec.gz")
+    qrels = Path(__file__).resolve().parents[2] / "qrels" / "demo-evidence.qrels"
+    scored = json.loads(invoke("score", "--run", run, "--qrels", qrels, "--format", "json").stdout)["rows"][0]
+    assert scored["ndcg@10"] == made["ndcg@10"] and scored["map"] == made["map"]
+
+
+def test_compare_pairs_queries(here):
+    result = invoke("compare", "-d", "demo/evidence", "-b", "bm25", "-r", "bm25-qs", "--format", "json")
+    (row,) = json.loads(result.stdout)["rows"]
+    assert row["wins"] + row["losses"] <= 16 and 0 < row["p"] <= row["p_holm"] <= 1
+
+
+def test_table_lists_what_was_run(here):
+    invoke("run", "-d", "demo/evidence", "-d", "demo/ehr", "-r", "bm25", "-r", "bm25-qs")
+    rows = json.loads(invoke("table", "--format", "json").stdout)["rows"]
+    assert [(row["dataset"], row["system"]) for row in rows] == [
+        ("demo/ehr", "bm25"),
+        ("demo/ehr", "bm25-qs"),
+        ("demo/evidence", "bm25"),
+        ("demo/evidence", "bm25-qs"),
+    ]
+    assert len(json.loads(invoke("table", "-d", "demo/ehr", "--format", "json").stdout)["rows"]) == 2
+
+
+def test_an_experiment_file_names_the_grid(here):
+    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nretrievers: ['bm25,k1=1.5']\nk: 7\n")
+    rows = json.loads(invoke("run", "-e", "grid.yaml", "--format", "json").stdout)["rows"]
+    assert rows[0]["system"] == "bm25,k1=1.5"
+    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nretreivers: [bm25]\n")
+    assert "grid.yaml, line " in invoke("run", "-e", "grid.yaml", code=2).stderr
+
+
+@pytest.mark.parametrize("form", ["rich", "markdown", "latex", "csv", "json"])
+def test_lists_take_every_form(form):
+    assert "bm25-qs" in invoke("list", "retrievers", "--format", form).stdout
+
+
+@pytest.mark.parametrize("name", ["demo/evidence", "bm25", "bm25,k1=2"])
+def test_show_tells_about_datasets_and_retrievers(name):
+    assert "sha256" in invoke("show", name).stdout or "analyzer" in invoke("show", name).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "-d", "demo/nowhere", "-r", "bm25"], "There is no demo set 'nowhere'"),
+        (["run", "-d", "demo/ehr", "-r", "bm52"], "did you mean bm25?"),
+        (["run", "-d", "demo/ehr", "-r", "bm25", "-p", "kk1=1"], "did you mean k1?"),
+        (["run", "-d", "demo/ehr", "-r", "bm25", "-p", "k1=-1"], "k1=-1.0 does not fit"),
+        (["run", "-d", "demo/ehr", "-r", "absent.py:Mine"], "there is no such file"),
+        (["run", "-d", "demo/ehr", "-r", "bm25", "-m", "ncdg@10"], "did you mean ndcg?"),
+        (["run", "-d", "demo/ehr"], "Give --dataset and --retriever"),
+        (["run", "-d", "dir:absent", "-r", "bm25"], "absent: there is no such folder"),
+        (["score", "--run", "absent"], "Give either --qrels"),
+        (["score", "--run", "absent", "--qrels", "absent"], "absent: there is no such file"),
+        (["table"], "There is no complete run in results"),
+        (["show", "nothing"], "is no retriever, dataset or run folder"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(here, arguments, message):
+    result = invoke(*arguments, code=2)
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("corpus.jsonl", "", "set/corpus.jsonl: expected at least one document"),
+        ("corpus.jsonl", '{"id": "d1", "text": "x"}\n{"id"', "set/corpus.jsonl, line 2: expected a whole JSON object"),
+        ("corpus.jsonl", '{"id": "d1", "text": "x"}\n' * 2, "set/corpus.jsonl, line 2: doc_id d1 stands in line 1"),
+        ("corpus.jsonl", '{"id": "d1", "txt": "x"}\n', "set/corpus.jsonl, line 1: expected a field text"),
+        ("qrels.jsonl", '{"q_id": "q1", "p_id": "d7", "score": 1}\n', "set/qrels.jsonl: 1 judged documents are not"),
+        ("qrels.jsonl", '{"q_id": "q7", "p_id": "d1", "score": 1}\n', "set/qrels.jsonl: query q7 is judged"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_with_its_line(here, name, content, message):
+    small_set(here / "set", **{name: content})
+    result = invoke("run", "-d", "dir:set", "-r", "bm25", code=2)
+    assert result.stderr.startswith(f"Error: {message}")
+    assert not (here / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["list"], ["show"], ["index"], ["run"], ["score"], ["table"], ["compare"], ["doctor"]]
+)
+def test_help_imports_nothing_heavy(command):
+    program = (
+        "import sys\nfrom retrieval_bench.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'ranx', 'numba', 'duckdb', 'pandas', 'numpy', 'pydantic', 'faiss', 'sqlglot', 'regex'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, *command, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage:" in result.stdout and result.stdout.endswith("HEAVY []\n"), result.stdout
+
+
+@pytest.mark.slow
+def test_killed_at_any_point_the_next_run_completes_and_keeps_what_was_finished(here):
+    folder = small_set(
+        here / "set",
+        **{"corpus.jsonl": "".join(f'{{"id": "d{n}", "text": "gout urate stroke word{n}"}}\n' for n in range(20_000))},
+    )
+    command = [sys.executable, "-m", "retrieval_bench.cli", "run", "-d", f"dir:{folder}", "-r", "bm25", "-r", "bm25-qs"]
+    command[1:3] = ["-c", "from retrieval_bench.cli import main; main()"]
+    reference = subprocess.run(
+        [*command, "--results", "whole", "--indexes", "whole-indexes"], capture_output=True, check=True
+    )
+    n_killed = 0
+    for delay in (0.15, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        complete = {
+            path.parent: path.stat().st_mtime_ns
+            for path in here.glob("results/**/manifest.json")
+            if json.loads(path.read_text())["status"] == "complete"
+        }
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            n_killed += 1
+        process.wait()
+        for path, stamp in complete.items():
+            assert (path / "manifest.json").stat().st_mtime_ns == stamp
+    assert n_killed >= 3
+    finished = subprocess.run(command, capture_output=True, check=True)
+    assert finished.stdout == reference.stdout
+    assert not [path for path in here.rglob("*") if ".partial" in path.name]
