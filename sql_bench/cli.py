@@ -214,24 +214,26 @@ def run(
 )
 @comparator_option
 @database_options
-@click.option("--per-question", is_flag=True, help="One row a question instead of the totals.")
+@click.option("--per-question", "view", flag_value="questions", help="One row a question instead of the totals.")
+@click.option("--disagreements", "view", flag_value="disagreements", help="Where the comparators differ, by kind.")
 @results_option
 @format_option
 def score(
     dataset: str,
     predictions_path: str,
     comparators: Sequence[str],
-    per_question: bool,
+    view: str | None,
     results_dir: Path,
     form: Format,
     **database: Any,
 ) -> None:
     """Score a file of predictions made elsewhere: `question_id` with `response` (model text) or `sql`."""
-    from sql_bench.reporting import per_question_table, scores_table
+    from sql_bench.reporting import disagreements_table, per_question_table, scores_table
 
+    tables = {None: scores_table, "questions": per_question_table, "disagreements": disagreements_table}
     systems = {Path(predictions_path).stem: f"replay,path={predictions_path}"}
     scored = _run(dataset, systems, comparators, results_dir, database)
-    print_table(per_question_table(scored) if per_question else scores_table(scored), form)
+    print_table(tables[view](scored), form)
 
 
 @main.command()

@@ -116,17 +116,17 @@ def _one_statement(text: str, dialect: str) -> Extraction:
 
 def _split(text: str, dialect: str) -> tuple[str, str]:
     """The text up to the first semicolon that ends a statement, and what stands behind it, comments left out."""
+    import sqlglot
     from sqlglot.errors import TokenError
-    from sqlglot.tokens import TokenType
 
     body = text.strip()
     position = body.find(";")
     while position >= 0:
         try:
-            tokens = _tokens(body[: position + 1], dialect)
+            tokens = sqlglot.tokenize(body[: position + 1], read=dialect)
         except TokenError:  # the semicolon stands inside a string or a comment
             tokens = []
-        if tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        if tokens and tokens[-1].text == ";":
             if len(tokens) > 1:
                 return body[:position].strip(), _without_comments(body[position + 1 :])
             body = body[position + 1 :].strip()  # nothing stands before it
@@ -137,9 +137,3 @@ def _split(text: str, dialect: str) -> tuple[str, str]:
 
 def _without_comments(text: str) -> str:
     return re.sub(r"--[^\n]*|/\*.*?\*/|^[\s;]+", " ", text, flags=re.DOTALL).strip("; \t\n")
-
-
-def _tokens(text: str, dialect: str):  # type: ignore[no-untyped-def]  # sqlglot's list of tokens
-    import sqlglot
-
-    return sqlglot.tokenize(text, read=dialect)

@@ -12,6 +12,7 @@ from sql_bench.execution import gold_item
 from sql_bench.pipeline import Bench, execute_golds
 from sql_bench.types import Outcome, VerdictKind
 
+_N_EXAMPLES = 5
 _SHOWN_KINDS = (
     VerdictKind.WRONG,
     VerdictKind.UNDETERMINED,
@@ -66,22 +67,20 @@ def _scores_row(system: ScoredSystem, figures: Sequence[str]) -> list[Cell]:
 
 def _notes(systems: Sequence[ScoredSystem]) -> list[str]:
     notes = [
-        "EX: correct / N, where N counts the questions whose gold ran. EX upper: undetermined and untranslatable counted "
-        "as right. Intervals: Wilson, 95 %.",
+        "EX: correct / N, where N counts the questions whose gold ran. EX upper: undetermined and untranslatable "
+        "counted as right. Intervals: Wilson, 95 %.",
     ]
     for system in systems:
-        kinds = system.scores.counts
-        without = {kind: number for kind, number in kinds.items() if kind.startswith("gold_")}
-        unanswerable = sum(not found.answerable for found in system.verdicts)
+        without = {kind: number for kind, number in system.scores.counts.items() if kind.startswith("gold_")}
         if without:
             listed = ", ".join(f"{number} {kind}" for kind, number in without.items())
             notes.append(f"{system.dataset_id}: not in N for want of a gold result: {listed}.")
+        unanswerable = sum(not found.answerable for found in system.verdicts)
         if unanswerable:
-            right = kinds.get(VerdictKind.CORRECT_ABSTENTION.value, 0)
-            risk = ", ".join(f"RS({c}) {100 * value:.1f}" for c, value in system.scores.reliability.items())
+            right = system.scores.counts.get(VerdictKind.CORRECT_ABSTENTION.value, 0)
             notes.append(
-                f"{system.system} on {system.dataset_id} by {system.comparator}: {right} of {unanswerable} unanswerable "
-                f"questions rightly abstained from; {risk}."
+                f"{system.dataset_id}, not in N: {system.system} rightly abstained from {right} of {unanswerable} "
+                "unanswerable questions (reliability scores are in scores.json)."
             )
         if not system.scores.complete:
             notes.append(f"{system.system}: the backend failed on some questions; run it again for an EX.")
@@ -105,6 +104,40 @@ def per_question_table(systems: Sequence[ScoredSystem]) -> Table:
             row += [item.verdict.kind.value, difference.value if difference else None, item.verdict.detail]
         rows.append(row)
     return Table(f"{systems[0].system} on {systems[0].dataset_id}", columns, rows)
+
+
+def disagreements_table(systems: Sequence[ScoredSystem]) -> Table:
+    """Where the first comparator and each other one decide differently: how often, in which way, and on what.
+
+    Args:
+        systems: one system under several comparators.
+
+    Raises:
+        UserError: fewer than two comparators.
+    """
+    first, *others = systems
+    if not others:
+        raise UserError("Disagreements need two comparators or more; give --comparator more than once.")
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for other in others:
+        for one, two in zip(first.verdicts, other.verdicts, strict=True):
+            if one.verdict.kind is not two.verdict.kind:
+                difference = one.verdict.difference or two.verdict.difference
+                key = (one.verdict.kind.value, other.comparator, two.verdict.kind.value, difference or "")
+                found.setdefault(key, []).append(one.question_id)
+    rows: list[list[Cell]] = [
+        [*key, len(question_ids), ", ".join(question_ids[:_N_EXAMPLES])]
+        for key, question_ids in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    columns = [
+        Column("first", f"{first.comparator} says"),
+        Column("comparator", "where"),
+        Column("second", "says"),
+        Column("difference", "difference"),
+        Column("n", "questions"),
+        Column("examples", f"first {_N_EXAMPLES}"),
+    ]
+    return Table(f"{first.system} on {first.dataset_id}: where comparators disagree", columns, rows)
 
 
 def comparison_table(baseline: ScoredSystem, others: Sequence[ScoredSystem], n_permutations: int) -> Table:
