@@ -231,7 +231,8 @@ def score(
     from sql_bench.reporting import disagreements_table, per_question_table, scores_table
 
     tables = {None: scores_table, "questions": per_question_table, "disagreements": disagreements_table}
-    systems = {Path(predictions_path).stem: f"replay,path={predictions_path}"}
+    name = Path(predictions_path).name.removesuffix(".gz").removesuffix(".jsonl")
+    systems = {name: f"replay,path={predictions_path}"}
     scored = _run(dataset, systems, comparators, results_dir, database)
     print_table(tables[view](scored), form)
 

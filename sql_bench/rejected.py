@@ -16,3 +16,8 @@ class Rejected(Exception):
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
         self.outcome, self.message = outcome, message
+
+
+def untranslatable(what: str) -> Rejected:
+    """The verdict on something that the mirror's engine cannot be made to do as the source dialect does."""
+    return Rejected(Outcome.UNTRANSLATABLE, f"{what} is not translated")

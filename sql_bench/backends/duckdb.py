@@ -239,9 +239,13 @@ def _check_dialect(name: str) -> None:
 def _rules_hash() -> str:
     """A hash of everything of ours that decides what text is run."""
     root = Path(__file__).resolve().parents[1]
-    files = [
-        root / name
-        for name in ("guard.py", "statement.py", "engine_functions.tsv", "guard_names.tsv", "backends/duckdb_engine.py")
-    ]
-    files += sorted(path for path in (root / "dialect").iterdir() if path.suffix in (".py", ".tsv"))
+    patterns = (
+        "guard*",
+        "statement.py",
+        "engine_functions.tsv",
+        "backends/duckdb_*.py",
+        "dialect/*.py",
+        "dialect/*.tsv",
+    )
+    files = sorted(path for pattern in patterns for path in root.glob(pattern))
     return content_hash(path.read_bytes() for path in files)

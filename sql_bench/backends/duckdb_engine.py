@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
-import sys
 import threading
-import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sql_bench import guard
+from sql_bench.backends.duckdb_results import fetch_rows, stand_in_for_pytz, too_much
 from sql_bench.dialect.schema import Schema, TableMap
 from sql_bench.dialect.translation import ENGINE_SETTINGS
+from sql_bench.guard_engine import UnknownFunction, check_engine_tree
 from sql_bench.rejected import Rejected
-from sql_bench.types import Column, Limits, Outcome, Row, Value
+from sql_bench.types import Column, Limits, Outcome, Row
 
 if TYPE_CHECKING:
     import duckdb
-    from duckdb.sqltypes import DuckDBPyType
-
-_ROWS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ class DuckDbEngine:
     def __init__(self, settings: EngineSettings) -> None:
         import duckdb
 
-        _stand_in_for_pytz()
+        stand_in_for_pytz()
         self._dialect = settings.dialect
         self._hidden = _hidden_names(Path(settings.mirror_path))
         self._base = duckdb.connect(
@@ -94,8 +89,8 @@ class DuckDbEngine:
             message = str(content.get("error_message"))
             raise Rejected(self._unparsable(message), self._in_the_models_words(message, {}))
         try:
-            guard.check_engine_tree(content, self.schema.tables)
-        except guard.UnknownFunction as unknown:
+            check_engine_tree(content, self.schema.tables)
+        except UnknownFunction as unknown:
             if self._has_function(unknown.name):
                 raise
             raise Rejected(self._not_the_engines(), f"there is no function {unknown.name}") from None
@@ -123,13 +118,13 @@ class DuckDbEngine:
             connection.execute(sql)
             description = connection.description or []
             if len(description) > limits.max_columns:
-                raise _too_much(f"{len(description)} columns; at most {limits.max_columns} are kept")
+                raise too_much(f"{len(description)} columns; at most {limits.max_columns} are kept")
             columns = tuple(Column(name, str(column_type)) for name, column_type, *_ in description)
-            return columns, list(_rows(connection, limits))
+            return columns, list(fetch_rows(connection, limits))
         except duckdb.Error as error:
             raise self._verdict(error, renamed) from None
         except MemoryError:
-            raise _too_much("the result did not fit into memory") from None
+            raise too_much("the result did not fit into memory") from None
         except (OverflowError, ValueError) as error:
             raise Rejected(Outcome.INVALID_SQL, f"a value of the result cannot be represented: {error}") from None
         finally:
@@ -175,7 +170,7 @@ class DuckDbEngine:
         if isinstance(error, duckdb.InterruptException):
             return Rejected(Outcome.TIMEOUT, "the statement ran longer than it may")
         if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
-            return _too_much("the statement needed more memory or temporary space than it may have")
+            return too_much("the statement needed more memory or temporary space than it may have")
         outcome = Outcome.INVALID_SQL
         if _TOO_LARGE_A_VALUE.search(text):
             outcome = Outcome.RESOURCE_LIMIT
@@ -204,112 +199,6 @@ _TOO_LARGE_A_VALUE = re.compile(r"Cannot create a string of size|Lists larger th
 _SETTING_ADVICE = re.compile(r"\.? Use TRY\(\.\.\.\).*|, or SET \w+.*", re.DOTALL)
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, limits: Limits) -> Iterator[Row]:
-    """The rows of a result, as long as they fit.
-
-    Raises:
-        Rejected: resource_limit, past the caps on rows and bytes.
-    """
-    converters = [_converter(column_type) for _, column_type, *_ in connection.description or []]
-    n_rows = n_bytes = 0
-    while batch := connection.fetchmany(_ROWS_AT_A_TIME):
-        for fetched in batch:
-            row = tuple(
-                value if convert is None or value is None else convert(value)
-                for convert, value in zip(converters, fetched, strict=True)
-            )
-            n_rows += 1
-            n_bytes += sum(map(_rough_bytes, row))
-            if n_rows > limits.max_rows:
-                raise _too_much(f"more than {limits.max_rows} rows")
-            if n_bytes > limits.max_result_bytes:
-                raise _too_much(f"more than {limits.max_result_bytes} bytes of result")
-            yield row
-
-
-def _converter(column_type: DuckDBPyType) -> Callable[[Any], Value] | None:
-    """How a column's values become those of `types.Value`; None where they are already."""
-    kind = column_type.id
-    if kind in ("list", "array"):
-        convert = _converter(_children(column_type)["child"]) or _same
-        return lambda values: [None if value is None else convert(value) for value in values]
-    if kind == "struct":
-        fields = [(name, _converter(child) or _same) for name, child in _children(column_type).items()]
-        return lambda values: _struct(values, fields)
-    if kind == "map":
-        parts = _children(column_type)
-        return _map_converter(_converter(parts["key"]) or _same, _converter(parts["value"]) or _same)
-    if _PLAIN_TYPES.fullmatch(kind):
-        return None
-    return _plain
-
-
-_PLAIN_TYPES = re.compile(
-    r"boolean|u?(tiny|small|big|huge)int|u?integer|float|double|decimal|varchar|blob|date|time|interval"
-    r"|timestamp|timestamp_(s|ms|ns)"
-)
-
-
-def _children(column_type: DuckDBPyType) -> dict[str, DuckDBPyType]:
-    children: Any = column_type.children  # its stub also allows the sizes of arrays and the digits of decimals
-    return dict(children)
-
-
-def _same(value: Any) -> Value:
-    plain: Value = value
-    return plain
-
-
-def _struct(values: Any, fields: list[tuple[str, Callable[[Any], Value]]]) -> Value:
-    """A struct; one without field names comes as a tuple and is kept as a list."""
-    if isinstance(values, tuple | list):
-        return [None if v is None else convert(v) for v, (_, convert) in zip(values, fields, strict=True)]
-    return {name: None if values[name] is None else convert(values[name]) for name, convert in fields}
-
-
-def _map_converter(key: Callable[[Any], Value], value: Callable[[Any], Value]) -> Callable[[Any], Value]:
-    """A map becomes a list of structs of key and value: its keys need not be text."""
-
-    def convert(entries: Mapping[Any, Any]) -> Value:
-        if set(entries) == {"key", "value"} and isinstance(entries["key"], list):  # DuckDB's form for unhashable keys
-            pairs = list(zip(entries["key"], entries["value"], strict=True))
-        else:
-            pairs = list(entries.items())
-        return [{"key": key(k), "value": None if v is None else value(v)} for k, v in pairs]
-
-    return convert
-
-
-def _plain(value: Any) -> Value:
-    """UUIDs, enums, bits and JSON as text, instants in UTC."""
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC) if value.tzinfo else value
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if value is None or isinstance(value, bool | int | float | str | bytes | datetime.date | datetime.timedelta):
-        return value
-    if isinstance(value, datetime.time):
-        return value
-    return str(value) if type(value).__name__ != "Decimal" else value
-
-
-def _rough_bytes(value: Value) -> int:
-    """About what a cell takes, quickly: the exact size is known once it is encoded."""
-    if isinstance(value, str | bytes):
-        return len(value) + 2
-    if isinstance(value, list):
-        return 2 + sum(map(_rough_bytes, value))
-    if isinstance(value, dict):
-        return 2 + sum(len(name) + _rough_bytes(item) for name, item in value.items())
-    return 8
-
-
-def _too_much(what: str) -> Rejected:
-    return Rejected(Outcome.RESOURCE_LIMIT, what)
-
-
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -317,37 +206,6 @@ def _quoted(name: str) -> str:
 def _hidden_names(mirror_path: Path) -> list[tuple[str, str]]:
     """What error messages must not tell: where the mirror lies, and the catalogue named after its file."""
     return [(str(mirror_path), "the database"), (str(mirror_path.parent), ""), (f"{mirror_path.stem}.main.", "")]
-
-
-def _stand_in_for_pytz() -> None:
-    """DuckDB's Python client asks pytz for the zone of an instant and is content with any zone that can `localize`.
-
-    The engine's time zone is UTC here, which needs no further package.
-    """
-    if "pytz" not in sys.modules:
-        module = types.ModuleType("pytz")
-        module.__dict__["timezone"] = lambda name: _Utc()
-        module.__dict__["utc"] = _Utc()
-        sys.modules["pytz"] = module
-
-
-class _Utc(datetime.tzinfo):
-    """UTC with the one method of pytz's zones that DuckDB calls."""
-
-    def localize(self, moment: datetime.datetime) -> datetime.datetime:
-        return moment.replace(tzinfo=datetime.UTC)
-
-    def utcoffset(self, moment: datetime.datetime | None) -> datetime.timedelta:
-        return datetime.timedelta(0)
-
-    def dst(self, moment: datetime.datetime | None) -> datetime.timedelta:
-        return datetime.timedelta(0)
-
-    def tzname(self, moment: datetime.datetime | None) -> str:
-        return "UTC"
-
-    def fromutc(self, moment: datetime.datetime) -> datetime.datetime:
-        return moment
 
 
 class Deadline:

@@ -12,20 +12,21 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sql_bench.dialect.bigquery_format import check_date_format, float_as_text, format_call
+from sql_bench.dialect.bigquery_casts import NUMERIC, cast, error_call, wide
+from sql_bench.dialect.bigquery_dates import as_date, check_week, date_text, elapsed, extract
+from sql_bench.dialect.bigquery_format import format_call
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.like import with_backslash_escape
-from sql_bench.guard import read_groups
-from sql_bench.rejected import Rejected
+from sql_bench.guard_names import read_groups
+from sql_bench.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-# BigQuery's NUMERIC: 29 digits before and 9 behind the point.
-_NUMERIC = "DECIMAL(38, 9)"
-
-_INT64_TEXT = r"\s*[+-]?[0-9]+\s*"
+MAX_REWRITTEN_NODES = 20_000
+"""Nodes that the rules may write in one statement: some repeat their argument, and nested in themselves they double it
+at each level. Ours: many times what a long statement needs, and well under a second of work."""
 
 
 def rewrite(query: exp.Query, kinds: Kinds) -> exp.Query:
@@ -41,12 +42,18 @@ def rewrite(query: exp.Query, kinds: Kinds) -> exp.Query:
     for node in nodes:
         _check(node)
     rules = _rules()
+    n_written = 0
     for node in reversed(nodes):
         rule = rules.get(type(node))
-        replacement = rule(node, kinds) if rule else node
+        if rule is None:
+            continue
+        replacement = rule(node, kinds)
         if replacement is not node:
             kinds.inherit(replacement, node)
             node.replace(replacement)
+        n_written += sum(1 for _ in replacement.walk())
+        if n_written > MAX_REWRITTEN_NODES:
+            raise Rejected(Outcome.RESOURCE_LIMIT, "the statement grows too large in translation")
     for unnest in list(query.find_all(exp.Unnest)):
         _count_offset_from_zero(unnest)
     return query
@@ -70,16 +77,16 @@ def _check(node: exp.Expr) -> None:
         if verdict == "absent":
             raise Rejected(Outcome.INVALID_SQL, f"BigQuery has no function {name if anonymous else node.sql_name()}")
         if verdict is None:
-            raise _untranslatable(f"the function {name if anonymous else node.sql_name()}")
+            raise untranslatable(f"the function {name if anonymous else node.sql_name()}")
         _check_arguments(node)
     elif isinstance(node, exp.Select) and node.args.get("kind") == "VALUE" and node.parent is None:
-        raise _untranslatable("SELECT AS VALUE")
+        raise untranslatable("SELECT AS VALUE")
     elif isinstance(node, exp.Table) and node.args.get("version"):
-        raise _untranslatable("FOR SYSTEM_TIME AS OF")
+        raise untranslatable("FOR SYSTEM_TIME AS OF")
     elif isinstance(node, exp.TableSample):
-        raise _untranslatable("TABLESAMPLE")
+        raise untranslatable("TABLESAMPLE")
     elif isinstance(node, exp.JSONExtractQuote | exp.Collate | exp.Pseudocolumn | exp.Overlaps | exp.Glob):
-        raise _untranslatable(type(node).__name__)
+        raise untranslatable(type(node).__name__)
 
 
 def _check_arguments(node: exp.Expr) -> None:
@@ -88,21 +95,21 @@ def _check_arguments(node: exp.Expr) -> None:
 
     args = node.args
     if isinstance(node, exp.Cast) and args.get("format"):
-        raise _untranslatable("CAST with FORMAT")
+        raise untranslatable("CAST with FORMAT")
     if isinstance(node, exp.Round) and args.get("truncate"):
-        raise _untranslatable("ROUND with a rounding mode")
+        raise untranslatable("ROUND with a rounding mode")
     if isinstance(node, exp.RegexpExtract | exp.StrPosition) and (args.get("position") or args.get("occurrence")):
-        raise _untranslatable(f"{node.sql_name()} with a position")
+        raise untranslatable(f"{node.sql_name()} with a position")
     if isinstance(node, exp.DateDiff | exp.DatetimeDiff | exp.LastDay | exp.DateTrunc):
-        _check_week(args.get("unit"))
+        check_week(args.get("unit"))
     if isinstance(node, exp.Date | exp.Timestamp | exp.Datetime | exp.CurrentDate) and args.get("zone"):
-        raise _untranslatable("a time zone argument")
+        raise untranslatable("a time zone argument")
     if isinstance(node, exp.Unnest) and any(
         isinstance(item, exp.Struct) for array in node.expressions for item in array.find_all(exp.Struct)
     ):
-        raise _untranslatable("UNNEST of structs")
+        raise untranslatable("UNNEST of structs")
     if isinstance(node, exp.GroupConcat | exp.ArrayAgg) and isinstance(node.this, exp.Limit):
-        raise _untranslatable(f"LIMIT inside {node.sql_name()}")
+        raise untranslatable(f"LIMIT inside {node.sql_name()}")
 
 
 @cache
@@ -116,18 +123,18 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.Mul: _integer_arithmetic,
         exp.Div: _division,
         exp.Like: lambda node, kinds: with_backslash_escape(node),
-        exp.Cast: _cast,
-        exp.TryCast: _cast,
+        exp.Cast: cast,
+        exp.TryCast: cast,
         exp.Bracket: _element,
-        exp.Extract: _extract,
-        exp.DateAdd: _as_date,
-        exp.DateSub: _as_date,
-        exp.DateTrunc: _as_date,
-        exp.TimestampDiff: _elapsed,
-        exp.TimeToStr: _date_text,
-        exp.StrToDate: _date_text,
-        exp.StrToTime: _date_text,
-        exp.ParseDatetime: _date_text,
+        exp.Extract: extract,
+        exp.DateAdd: as_date,
+        exp.DateSub: as_date,
+        exp.DateTrunc: as_date,
+        exp.TimestampDiff: elapsed,
+        exp.TimeToStr: date_text,
+        exp.StrToDate: date_text,
+        exp.StrToTime: date_text,
+        exp.ParseDatetime: date_text,
         exp.Format: format_call,
         exp.Substring: _substring,
         exp.SafeDivide: _safe_divide,
@@ -164,7 +171,7 @@ def _integer_arithmetic(node: exp.Expr, kinds: Kinds) -> exp.Expr:
                 side.replace(exp.cast(side.copy(), "BIGINT"))
                 break
     elif isinstance(node, exp.Mul) and Kind.NUMERIC in (left, right) and {left, right} <= {Kind.NUMERIC, Kind.INT}:
-        return exp.cast(node.copy(), _NUMERIC)
+        return exp.cast(node.copy(), NUMERIC)
     return node
 
 
@@ -181,62 +188,7 @@ def _division(node: exp.Div, kinds: Kinds) -> exp.Expr:
     """A NUMERIC divided by one is a NUMERIC; DuckDB makes it a DOUBLE."""
     from sqlglot import exp
 
-    return exp.cast(exp.paren(node.copy()), _NUMERIC) if kinds.of(node) is Kind.NUMERIC else node
-
-
-def _cast(node: exp.Cast, kinds: Kinds) -> exp.Expr:
-    from sqlglot import exp
-
-    source, target = kinds.of(node.this), node.to.this
-    safe = isinstance(node, exp.TryCast)
-    if target in (exp.DType.BIGINT, exp.DType.INT):
-        return _cast_to_int(node, source, safe)
-    if target is exp.DType.BIGDECIMAL:
-        raise _untranslatable("BIGNUMERIC")
-    if target is exp.DType.DECIMAL and not node.to.expressions:
-        node.set("to", exp.DataType.build(_NUMERIC, dialect="duckdb"))
-    elif target is exp.DType.TEXT:
-        return _cast_to_text(node, source)
-    elif target in (exp.DType.BINARY, exp.DType.VARBINARY) and source in (Kind.TEXT, None):
-        return exp.Anonymous(this="ENCODE", expressions=[node.this.copy()])
-    elif target in (exp.DType.DOUBLE, exp.DType.FLOAT) and "nan" in _string(node.this).lower():
-        raise _untranslatable("NaN, which DuckDB compares and sorts otherwise,")
-    return node
-
-
-def _cast_to_int(node: exp.Cast, source: Kind | None, safe: bool) -> exp.Expr:
-    """Halves are rounded away from zero, and a text must be an integer; DuckDB rounds to even and rounds texts too."""
-    from sqlglot import exp
-
-    value = node.this
-    if source in (Kind.FLOAT, None):
-        rounded = exp.cast(value.copy(), "DECIMAL(38, 0)")
-        whole = exp.TryCast(this=rounded.this, to=rounded.to.copy(), safe=True) if safe else rounded
-        node.set("this", whole)
-    elif source is Kind.TEXT:
-        is_integer = exp.Anonymous(
-            this="REGEXP_FULL_MATCH", expressions=[value.copy(), exp.Literal.string(_INT64_TEXT)]
-        )
-        otherwise = (
-            None if safe else _error(exp.DPipe(this=exp.Literal.string("Bad int64 value: "), expression=value.copy()))
-        )
-        branches = [exp.If(this=is_integer, true=node.copy())]
-        if otherwise is not None:
-            branches.insert(0, exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=exp.Null()))
-        return exp.Case(ifs=branches, default=otherwise)
-    return node
-
-
-def _cast_to_text(node: exp.Cast, source: Kind | None) -> exp.Expr:
-    from sqlglot import exp
-
-    if source is Kind.FLOAT:
-        return float_as_text(node.this)
-    if source is Kind.BYTES:
-        return exp.Anonymous(this="DECODE", expressions=[node.this.copy()])
-    if source is Kind.NUMERIC:
-        raise _untranslatable("CAST of a NUMERIC to STRING")
-    return node
+    return exp.cast(exp.paren(node.copy()), NUMERIC) if kinds.of(node) is Kind.NUMERIC else node
 
 
 def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
@@ -247,7 +199,7 @@ def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
         return node
     index = node.expressions[0]
     if isinstance(index, exp.Literal) and index.is_string:
-        raise _untranslatable("a JSON subscript")
+        raise untranslatable("a JSON subscript")
     if node.args.get("safe"):
         return node
     first = node.args.get("offset") or 0
@@ -259,75 +211,9 @@ def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
         ),
     )
     return exp.Case(
-        ifs=[exp.If(this=outside, true=_error(exp.Literal.string("Array index out of bounds")))], default=node.copy()
+        ifs=[exp.If(this=outside, true=error_call(exp.Literal.string("Array index out of bounds")))],
+        default=node.copy(),
     )
-
-
-def _extract(node: exp.Extract, kinds: Kinds) -> exp.Expr:
-    """Weeks and weekdays count from Sunday, from 0 and from 1; fractions of a second leave the seconds out."""
-    from sqlglot import exp
-
-    value = node.expression
-    unit = node.this
-    name = unit.this.name.upper() if isinstance(unit, exp.WeekStart) else unit.name.upper()
-    if isinstance(value, exp.AtTimeZone):
-        raise _untranslatable("EXTRACT AT TIME ZONE")
-    if isinstance(unit, exp.WeekStart):
-        directive = {"SUNDAY": "%U", "MONDAY": "%W"}.get(name)
-        if directive is None:
-            raise _untranslatable(f"EXTRACT of WEEK({name})")
-        return _week_number(value, directive)
-    if name == "WEEK":
-        return _week_number(value, "%U")
-    if name == "DAYOFWEEK":
-        return exp.paren(exp.Add(this=node.copy(), expression=exp.Literal.number(1)))
-    if name == "ISOWEEK":
-        return exp.Extract(this=exp.var("WEEK"), expression=value.copy())
-    if name == "DATE":
-        return exp.cast(value.copy(), "DATE")
-    if name in ("MILLISECOND", "MICROSECOND"):
-        modulus = exp.Literal.number(1_000 if name == "MILLISECOND" else 1_000_000)
-        return exp.paren(exp.Mod(this=node.copy(), expression=modulus))
-    if name in ("YEAR", "ISOYEAR", "QUARTER", "MONTH", "DAY", "DAYOFYEAR", "HOUR", "MINUTE", "SECOND"):
-        return node
-    raise _untranslatable(f"EXTRACT of {name}")
-
-
-def _week_number(value: exp.Expr, directive: str) -> exp.Expr:
-    from sqlglot import exp
-
-    return exp.cast(exp.Anonymous(this="STRFTIME", expressions=[value.copy(), exp.Literal.string(directive)]), "BIGINT")
-
-
-def _as_date(node: exp.Expr, kinds: Kinds) -> exp.Expr:
-    """DATE_ADD and DATE_SUB of a DATE are a DATE; DuckDB makes them a TIMESTAMP."""
-    from sqlglot import exp
-
-    return exp.cast(exp.paren(node.copy()), "DATE") if kinds.of(node.this) in (Kind.DATE, None) else node
-
-
-def _check_week(unit: exp.Expr | None) -> None:
-    from sqlglot import exp
-
-    if isinstance(unit, exp.WeekStart) and unit.name.upper() not in ("SUNDAY", "MONDAY"):
-        raise _untranslatable("a week that starts on another day than Sunday or Monday")
-
-
-def _elapsed(node: exp.TimestampDiff, kinds: Kinds) -> exp.Expr:
-    """TIMESTAMP_DIFF counts whole units elapsed; DuckDB's date_diff counts boundaries crossed, its date_sub units."""
-    from sqlglot import exp
-
-    unit = node.args["unit"].name.upper()
-    if unit not in ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY"):
-        raise _untranslatable(f"TIMESTAMP_DIFF in {unit}")
-    return exp.Anonymous(
-        this="DATE_SUB", expressions=[exp.Literal.string(unit), node.expression.copy(), node.this.copy()]
-    )
-
-
-def _date_text(node: exp.Expr, kinds: Kinds) -> exp.Expr:
-    check_date_format(node.args.get("format"))
-    return node
 
 
 def _substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:
@@ -336,7 +222,7 @@ def _substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:
 
     start = node.args.get("start")
     if kinds.of(node.this) is Kind.BYTES:
-        raise _untranslatable("SUBSTR of bytes")
+        raise untranslatable("SUBSTR of bytes")
     if start is None or (isinstance(start, exp.Literal) and str(start.this).isdecimal() and int(start.this) > 0):
         return node
     length = exp.Anonymous(this="LENGTH", expressions=[node.this.copy()])
@@ -374,15 +260,9 @@ def _safe_arithmetic(node: exp.Expr, kinds: Kinds) -> exp.Expr:
     operators: Mapping[type, type[exp.Binary]]
     operators = {exp.SafeAdd: exp.Add, exp.SafeSubtract: exp.Sub, exp.SafeMultiply: exp.Mul}
     if isinstance(node, exp.SafeNegate):
-        return exp.Try(this=exp.Neg(this=exp.paren(_wide(node.this, kinds))))
+        return exp.Try(this=exp.Neg(this=exp.paren(wide(node.this, kinds))))
     operator = operators[type(node)]
-    return exp.Try(this=operator(this=exp.paren(_wide(node.this, kinds)), expression=exp.paren(node.expression.copy())))
-
-
-def _wide(value: exp.Expr, kinds: Kinds) -> exp.Expr:
-    from sqlglot import exp
-
-    return exp.cast(value.copy(), "BIGINT") if kinds.of(value) is Kind.INT else value.copy()
+    return exp.Try(this=operator(this=exp.paren(wide(node.this, kinds)), expression=exp.paren(node.expression.copy())))
 
 
 def _finite(node: exp.Func, kinds: Kinds) -> exp.Expr:
@@ -391,7 +271,7 @@ def _finite(node: exp.Func, kinds: Kinds) -> exp.Expr:
 
     overflows = exp.Anonymous(this="ISINF", expressions=[exp.cast(node.copy(), "DOUBLE")])
     message = exp.Literal.string(f"Floating point error in function: {node.sql_name()}")
-    return exp.Case(ifs=[exp.If(this=overflows, true=_error(message))], default=node.copy())
+    return exp.Case(ifs=[exp.If(this=overflows, true=error_call(message))], default=node.copy())
 
 
 def _byte_length(node: exp.ByteLength, kinds: Kinds) -> exp.Expr:
@@ -423,19 +303,3 @@ def _count_offset_from_zero(node: exp.Unnest) -> None:
     if isinstance(join, exp.Join) and join.side and not join.args.get("on"):
         join.set("on", exp.true())
     node.replace(table)
-
-
-def _error(message: exp.Expr) -> exp.Expr:
-    from sqlglot import exp
-
-    return exp.Anonymous(this="ERROR", expressions=[message])
-
-
-def _string(node: exp.Expr) -> str:
-    from sqlglot import exp
-
-    return str(node.this) if isinstance(node, exp.Literal) and node.is_string else ""
-
-
-def _untranslatable(what: str) -> Rejected:
-    return Rejected(Outcome.UNTRANSLATABLE, f"{what} is not translated")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.kinds import Kind, Kinds
-from sql_bench.rejected import Rejected
+from sql_bench.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def format_call(node: exp.Format, kinds: Kinds) -> exp.Expr:
 
     template = node.this
     if not isinstance(template, exp.Literal | exp.RawString):
-        raise _untranslatable("FORMAT with a format that is not a literal")
+        raise untranslatable("FORMAT with a format that is not a literal")
     pieces: list[exp.Expr] = []
     values = iter(node.expressions)
     position = 0
@@ -63,9 +63,9 @@ def check_date_format(template: exp.Expr | None) -> None:
     from sqlglot import exp
 
     if not isinstance(template, exp.Literal):
-        raise _untranslatable("a date format that is not a literal")
+        raise untranslatable("a date format that is not a literal")
     if not _DATE_ELEMENTS.fullmatch(str(template.this)):
-        raise _untranslatable(f"the date format {template.this!r}")
+        raise untranslatable(f"the date format {template.this!r}")
 
 
 def float_as_text(value: exp.Expr) -> exp.Expr:
@@ -98,7 +98,7 @@ def _formatted(match: re.Match[str], value: exp.Expr, kind: Kind | None) -> exp.
         return _call("PRINTF", _specifier(match, "s"), exp.cast(value.copy(), "TEXT"))
     if letter == "t" and not flags and not match["width"] and not match["precision"]:
         return _as_plain_text(value, kind)
-    raise _untranslatable(f"FORMAT's {match.group()} for a {kind.value if kind else 'value of unknown type'}")
+    raise untranslatable(f"FORMAT's {match.group()} for a {kind.value if kind else 'value of unknown type'}")
 
 
 def _as_plain_text(value: exp.Expr, kind: Kind | None) -> exp.Expr:
@@ -106,7 +106,7 @@ def _as_plain_text(value: exp.Expr, kind: Kind | None) -> exp.Expr:
     from sqlglot import exp
 
     if kind not in (Kind.TEXT, Kind.INT, Kind.BOOL, Kind.DATE, Kind.FLOAT):
-        raise _untranslatable(f"FORMAT's %t for a {kind.value if kind else 'value of unknown type'}")
+        raise untranslatable(f"FORMAT's %t for a {kind.value if kind else 'value of unknown type'}")
     text = float_as_text(value) if kind is Kind.FLOAT else exp.cast(value.copy(), "TEXT")
     return exp.Coalesce(this=text, expressions=[exp.Literal.string("NULL")])
 
@@ -136,7 +136,3 @@ def _concatenated(pieces: Sequence[exp.Expr]) -> exp.Expr:
     for piece in pieces[1:]:
         whole = exp.DPipe(this=whole, expression=piece)
     return exp.paren(whole, copy=False)
-
-
-def _untranslatable(what: str) -> Rejected:
-    return Rejected(Outcome.UNTRANSLATABLE, f"{what} is not translated")

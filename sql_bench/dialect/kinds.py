@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sql_bench.guard import read_groups
+from sql_bench.guard_names import read_groups
 
 if TYPE_CHECKING:
     from sqlglot import exp

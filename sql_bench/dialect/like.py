@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sql_bench.rejected import Rejected
-from sql_bench.types import Outcome
+from sql_bench.rejected import untranslatable
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -26,7 +25,7 @@ def with_backslash_escape(node: exp.Like | exp.ILike) -> exp.Expr:
         return node
     if isinstance(pattern, exp.Any | exp.All | exp.Tuple):
         if any("\\" in literal.name for literal in pattern.find_all(exp.Literal)):
-            raise Rejected(Outcome.UNTRANSLATABLE, "LIKE ANY with an escaped character is not translated")
+            raise untranslatable("LIKE ANY with an escaped character")
         return node
     if isinstance(pattern, exp.Literal | exp.RawString) and "\\" not in str(pattern.this):
         return node

@@ -26,6 +26,7 @@ def rewrite(query: exp.Query) -> exp.Query:
     for cast in list(query.find_all(exp.Cast)):
         if cast.to.this is exp.DType.DECIMAL and not cast.to.expressions:
             cast.set("to", exp.DataType.build(_NUMERIC, dialect="duckdb"))
-    for like in [*query.find_all(exp.Like), *query.find_all(exp.ILike)]:
+    likes: list[exp.Like | exp.ILike] = [*query.find_all(exp.Like), *query.find_all(exp.ILike)]
+    for like in likes:
         like.replace(with_backslash_escape(like))
     return query

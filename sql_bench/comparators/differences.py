@@ -1,0 +1,87 @@
+"""What a wrong result differs in (SQL.md section 4, rule 2): the mildest difference that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sql_bench.comparators.match import Match, contained
+from sql_bench.comparators.matching import BudgetSpent
+from sql_bench.types import Difference
+
+
+@dataclass(frozen=True)
+class NamedDifference:
+    """Why a result is wrong.
+
+    Attributes:
+        difference: its kind.
+        detail: one line for the reader.
+        rows_agree: the rows are gold's and nothing contradicts gold; something is missing.
+        agrees_as_set: the answer is right when repeated rows do not count.
+    """
+
+    difference: Difference
+    detail: str
+    rows_agree: bool = False
+    agrees_as_set: bool = False
+
+
+def name_difference(match: Match) -> NamedDifference:
+    """The difference of a match that does not agree; a question that its search budget cannot answer counts as no."""
+    plan, reading = match.plan, match.reading
+    anchored = bool(plan.identifiers)
+    if anchored and _answer(match.rows_agree):
+        if _answer(_loosely_typed(match).agrees):
+            return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values", rows_agree=True)
+        as_set = _answer(match.agrees_as_set)
+        detail = plan.missing or "a column of gold's is not there"
+        return NamedDifference(Difference.COLUMNS, detail, rows_agree=True, agrees_as_set=as_set)
+    if plan.missing and not anchored:
+        return NamedDifference(Difference.COLUMNS, plan.missing)
+    if not match.as_set and _answer(lambda: match.rows_agree(as_set=True)):
+        detail = f"the same rows, {_count(match)}"
+        return NamedDifference(Difference.DUPLICATES_ONLY, detail, agrees_as_set=_answer(match.agrees_as_set))
+    if reading.gold_ranks is not None and _answer(lambda: match.rows_agree(in_order=False)):
+        return NamedDifference(Difference.ORDER_ONLY, "the same rows in an order that gold's keys do not allow")
+    if _answer(_loosely_typed(match).rows_agree):
+        return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values")
+    if reading.cut and _has_fewer_rows(match) and _answer(match.of(contained(reading)).rows_agree):
+        return NamedDifference(Difference.CUT_SHORT, f"right as far as it goes, {_count(match)}")
+    if _answer(match.identifiers_agree):
+        return NamedDifference(Difference.VALUES, "the right identifiers beside other values")
+    if not anchored and _answer(lambda: _only_values_differ(match)):
+        return NamedDifference(Difference.VALUES, "as many rows, some columns with other values")
+    return NamedDifference(Difference.ROWS, _count(match))
+
+
+def _answer(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except BudgetSpent:
+        return False
+
+
+def _loosely_typed(match: Match) -> Match:
+    rules = replace(match.rules, numbers_as_text=True, dates_as_text=True, booleans_as_numbers=True)
+    return match.under(rules)
+
+
+def _has_fewer_rows(match: Match) -> bool:
+    n_rows = match.reading.n_rows
+    return n_rows is not None and len(match.reading.predicted_rows) < n_rows
+
+
+def _only_values_differ(match: Match) -> bool:
+    """As many rows, and one row at all or a column that agrees."""
+    n_rows = match.reading.n_rows
+    if n_rows != len(match.reading.predicted_rows):
+        return False
+    return n_rows == 1 or match.some_column_agrees()
+
+
+def _count(match: Match) -> str:
+    n_found, n_expected = len(match.reading.predicted_rows), match.reading.n_rows
+    if n_expected is None or n_expected == n_found:
+        return f"{n_found} rows, not the same as gold's"
+    return f"{n_found} rows instead of {n_expected}"

@@ -1,0 +1,140 @@
+"""One reading of both sides, held against the columns it must have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sql_bench.comparators.assignment import CodedReading, Search
+from sql_bench.comparators.columns import ColumnPlan, Slot, plan_columns
+from sql_bench.comparators.equality import ValueRules, canonical
+from sql_bench.comparators.limits import Reading
+from sql_bench.comparators.matching import Budget
+from sql_bench.types import Column, IdentifierRule, Row, Value
+
+
+@dataclass(frozen=True)
+class Match:
+    """A reading and all that decides whether its rows agree.
+
+    Attributes:
+        reading: the rows.
+        gold_columns: gold's columns.
+        predicted_columns: the predicted ones.
+        identifiers: what the dataset says of its identifiers.
+        gold_is_set: gold's statement cannot return a row twice.
+        rules: when two cells are equal.
+        n_steps: how long each search may take.
+    """
+
+    reading: Reading
+    gold_columns: Sequence[Column]
+    predicted_columns: Sequence[Column]
+    identifiers: IdentifierRule | None
+    gold_is_set: bool
+    rules: ValueRules
+    n_steps: int
+
+    @cached_property
+    def plan(self) -> ColumnPlan:
+        """Which columns may stand for which."""
+        return plan_columns(
+            self.gold_columns,
+            self.reading.gold_rows,
+            self.predicted_columns,
+            self.reading.predicted_rows,
+            self.identifiers,
+        )
+
+    @cached_property
+    def coded(self) -> CodedReading:
+        """The reading's cells, coded."""
+        return CodedReading.of(self.reading, len(self.gold_columns), len(self.predicted_columns), self.rules)
+
+    @property
+    def as_set(self) -> bool:
+        """Rule 2: repeated rows do not count where further columns, or a dropped identifier, told them apart."""
+        return self.plan.dropped or (self.gold_is_set and self.n_extra_columns > 0)
+
+    @property
+    def n_extra_columns(self) -> int:
+        """Predicted columns that stand for none of gold's."""
+        return max(0, len(self.predicted_columns) - len(self.plan.all_slots))
+
+    def agrees(self) -> bool:
+        """Whether the prediction holds all that gold does.
+
+        Raises:
+            BudgetSpent: the search came to no end.
+        """
+        return self._finds(self.plan.all_slots, as_set=self.as_set)
+
+    def agrees_as_set(self) -> bool:
+        """`agrees`, however often a row occurs."""
+        return self._finds(self.plan.all_slots, as_set=True)
+
+    def rows_agree(self, *, as_set: bool | None = None, in_order: bool = True) -> bool:
+        """Whether the rows are gold's and nothing in them contradicts gold; further columns may be missing.
+
+        Without identifiers this is `agrees`.
+        """
+        slots = (*self.plan.identifiers, *self.plan.found) if self.plan.identifiers else self.plan.all_slots
+        return self._finds(slots, as_set=self.as_set if as_set is None else as_set, in_order=in_order)
+
+    def identifiers_agree(self) -> bool:
+        """Whether both sides carry an identifier and it says that the rows are the same."""
+        return bool(self.plan.identifiers) and self._finds(self.plan.identifiers, as_set=self.as_set, in_order=False)
+
+    def some_column_agrees(self) -> bool:
+        """Whether any of gold's columns, by itself, is there."""
+        return any(self._finds([slot], as_set=self.as_set, in_order=False) for slot in self.plan.all_slots)
+
+    def under(self, rules: ValueRules) -> Match:
+        """The same with other rules for values."""
+        return replace(self, rules=rules)
+
+    def of(self, reading: Reading) -> Match:
+        """The same columns with other rows."""
+        return replace(self, reading=reading)
+
+    def _finds(self, slots: Sequence[Slot], *, as_set: bool, in_order: bool = True) -> bool:
+        if self.plan.missing and slots is self.plan.all_slots:
+            return False
+        search = Search(self.coded, as_set=as_set, budget=Budget(self.n_steps), in_order=in_order)
+        return search.find(slots) is not None
+
+
+def without_inner_order(reading: Reading) -> Reading:
+    """A reading whose lists and texts have lost their order: equal if the cells differ in nothing else."""
+    return replace(
+        reading,
+        gold_rows=_each_cell(reading.gold_rows, _unordered),
+        predicted_rows=_each_cell(reading.predicted_rows, _unordered),
+    )
+
+
+def contained(reading: Reading) -> Reading:
+    """A reading that only asks whether the predicted rows are among gold's."""
+    return replace(
+        reading, required=[False] * len(reading.gold_rows), n_rows=None, gold_ranks=None, expected_ranks=None
+    )
+
+
+def _each_cell(rows: Sequence[Row], change: Callable[[Value], Value]) -> list[Row]:
+    return [tuple(change(cell) for cell in row) for row in rows]
+
+
+def _unordered(cell: Value) -> Value:
+    """A list sorted, or a text's characters: which delimiter STRING_AGG put between its parts is not known."""
+    if isinstance(cell, list):
+        return sorted(cell, key=_sort_key)
+    return "".join(sorted(cell)) if isinstance(cell, str) else cell
+
+
+def _sort_key(value: Value) -> tuple[str, float, str]:
+    """Numbers by size, everything else by its type and text."""
+    form: Hashable = canonical(value, ValueRules())
+    if isinstance(form, int | float):
+        return "", float(form), ""
+    return type(form).__name__, 0.0, repr(form)

@@ -1,0 +1,79 @@
+"""BigQuery's dates and times in DuckDB's terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sql_bench.dialect.bigquery_format import check_date_format
+from sql_bench.dialect.kinds import Kind, Kinds
+from sql_bench.rejected import untranslatable
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+def extract(node: exp.Extract, kinds: Kinds) -> exp.Expr:
+    """Weeks and weekdays count from Sunday, from 0 and from 1; fractions of a second leave the seconds out."""
+    from sqlglot import exp
+
+    value = node.expression
+    unit = node.this
+    name = unit.this.name.upper() if isinstance(unit, exp.WeekStart) else unit.name.upper()
+    if isinstance(value, exp.AtTimeZone):
+        raise untranslatable("EXTRACT AT TIME ZONE")
+    if isinstance(unit, exp.WeekStart):
+        directive = {"SUNDAY": "%U", "MONDAY": "%W"}.get(name)
+        if directive is None:
+            raise untranslatable(f"EXTRACT of WEEK({name})")
+        return _week_number(value, directive)
+    if name == "WEEK":
+        return _week_number(value, "%U")
+    if name == "DAYOFWEEK":
+        return exp.paren(exp.Add(this=node.copy(), expression=exp.Literal.number(1)))
+    if name == "ISOWEEK":
+        return exp.Extract(this=exp.var("WEEK"), expression=value.copy())
+    if name == "DATE":
+        return exp.cast(value.copy(), "DATE")
+    if name in ("MILLISECOND", "MICROSECOND"):
+        modulus = exp.Literal.number(1_000 if name == "MILLISECOND" else 1_000_000)
+        return exp.paren(exp.Mod(this=node.copy(), expression=modulus))
+    if name in ("YEAR", "ISOYEAR", "QUARTER", "MONTH", "DAY", "DAYOFYEAR", "HOUR", "MINUTE", "SECOND"):
+        return node
+    raise untranslatable(f"EXTRACT of {name}")
+
+
+def _week_number(value: exp.Expr, directive: str) -> exp.Expr:
+    from sqlglot import exp
+
+    return exp.cast(exp.Anonymous(this="STRFTIME", expressions=[value.copy(), exp.Literal.string(directive)]), "BIGINT")
+
+
+def as_date(node: exp.Expr, kinds: Kinds) -> exp.Expr:
+    """DATE_ADD and DATE_SUB of a DATE are a DATE; DuckDB makes them a TIMESTAMP."""
+    from sqlglot import exp
+
+    return exp.cast(exp.paren(node.copy()), "DATE") if kinds.of(node.this) in (Kind.DATE, None) else node
+
+
+def check_week(unit: exp.Expr | None) -> None:
+    from sqlglot import exp
+
+    if isinstance(unit, exp.WeekStart) and unit.name.upper() not in ("SUNDAY", "MONDAY"):
+        raise untranslatable("a week that starts on another day than Sunday or Monday")
+
+
+def elapsed(node: exp.TimestampDiff, kinds: Kinds) -> exp.Expr:
+    """TIMESTAMP_DIFF counts whole units elapsed; DuckDB's date_diff counts boundaries crossed, its date_sub units."""
+    from sqlglot import exp
+
+    unit = node.args["unit"].name.upper()
+    if unit not in ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY"):
+        raise untranslatable(f"TIMESTAMP_DIFF in {unit}")
+    return exp.Anonymous(
+        this="DATE_SUB", expressions=[exp.Literal.string(unit), node.expression.copy(), node.this.copy()]
+    )
+
+
+def date_text(node: exp.Expr, kinds: Kinds) -> exp.Expr:
+    check_date_format(node.args.get("format"))
+    return node

@@ -1,0 +1,244 @@
+"""The DuckDB backend: outcomes, variants, limits, and a worker that may die at any moment."""
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bench_core.errors import UserError
+from sql_bench.backends.duckdb import DuckDbBackend
+from sql_bench.dialect.schema import TableMap
+from sql_bench.types import Column, Limits, Outcome, Variant
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMITS = Limits(timeout_s=20)
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory):
+    path = tmp_path_factory.mktemp("backend") / "secret_place.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE visits AS SELECT i AS id, i % 3 AS ward, TIMESTAMPTZ '2024-01-01 00:00:00+00' + i * INTERVAL 1 DAY"
+            " AS start FROM range(9) t(i)"
+        )
+    return path
+
+
+@pytest.fixture(scope="module")
+def backend(mirror):
+    with DuckDbBackend(mirror, "postgres") as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_temp(tmp_path, monkeypatch):
+    """A temporary folder that only this test's workers use."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    (tmp_path / "temp").mkdir()
+    return tmp_path / "temp"
+
+
+def test_columns_rows_text_and_shape_come_back(backend):
+    result = backend.execute("select id as a, start from visits where ward = 2 order by id limit 1", LIMITS)
+    assert result.outcome is Outcome.OK
+    assert result.columns == (Column("a", "BIGINT"), Column("start", "TIMESTAMP WITH TIME ZONE"))
+    assert result.rows == ((2, datetime.datetime(2024, 1, 3, tzinfo=datetime.UTC)),)
+    assert result.sort_keys is None
+    assert result.executed_sql == 'SELECT id AS a, start FROM "visits" WHERE ward = 2 ORDER BY id LIMIT 1'
+    assert result.shape is not None
+    assert (result.shape.ordered, result.shape.limit) == (True, 1)
+    assert result.seconds > 0
+
+
+def test_sort_keys_stand_beside_the_statements_own_columns(backend):
+    result = backend.execute("SELECT id FROM visits ORDER BY ward DESC, id LIMIT 2", LIMITS, Variant.WITH_SORT_KEYS)
+    assert [column.name for column in result.columns] == ["id"]
+    assert result.rows == ((2,), (5,))
+    assert result.sort_keys == ((2, 2), (2, 5))
+    star = backend.execute("SELECT * FROM visits ORDER BY ward LIMIT 1", LIMITS, Variant.WITH_SORT_KEYS)
+    assert len(star.columns) == len(star.rows[0]) == 3
+    assert star.sort_keys == ((0,),)
+
+
+def test_without_limit_gives_all_rows_with_their_keys(backend):
+    result = backend.execute("SELECT id FROM visits ORDER BY ward LIMIT 2 OFFSET 1", LIMITS, Variant.WITHOUT_LIMIT)
+    assert len(result.rows) == 9
+    assert result.sort_keys is not None
+    assert [key for (key,) in result.sort_keys] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    unordered = backend.execute("SELECT id FROM visits LIMIT 2", LIMITS, Variant.WITHOUT_LIMIT)
+    assert (len(unordered.rows), unordered.sort_keys) == (9, None)
+    distinct = backend.execute("SELECT DISTINCT ward FROM visits ORDER BY ward", LIMITS, Variant.WITH_SORT_KEYS)
+    assert distinct.sort_keys == ((0,), (1,), (2,))
+
+
+@pytest.mark.parametrize(
+    ("sql", "outcome", "message"),
+    [
+        ("SELECT nope FROM visits", Outcome.INVALID_SQL, 'column "nope" not found'),
+        ("SELECT * FROM visit", Outcome.INVALID_SQL, "no such table visit (did you mean visits?)"),
+        ("SELECT * FROM", Outcome.INVALID_SQL, "syntax error at line 1"),
+        ("SELECT id FROM visits WHERE id = 'x'", Outcome.INVALID_SQL, "Could not convert string 'x'"),
+        ("SELECT 1 / (id - id) FROM visits", Outcome.INVALID_SQL, "Division by zero"),
+        ("SELECT jsonb_path_query('{}', '$')", Outcome.UNTRANSLATABLE, "there is no function"),
+        ("DROP TABLE visits", Outcome.REFUSED, "only a query is run, not DROP"),
+    ],
+)
+def test_failures_have_their_outcome_and_a_message(backend, sql, outcome, message):
+    result = backend.execute(sql, LIMITS)
+    assert result.outcome is outcome
+    assert message in result.message
+    assert result.rows == () and result.columns == ()
+
+
+def test_what_parses_has_a_shape_even_if_it_does_not_run(backend):
+    failed = backend.execute("SELECT nope FROM visits LIMIT 3", LIMITS)
+    assert failed.shape is not None and failed.shape.limit == 3
+    assert backend.execute("SELECT FROM WHERE", LIMITS).shape is None
+
+
+def test_messages_tell_no_path_and_use_the_statements_table_names(mirror):
+    with DuckDbBackend(mirror, "bigquery", TableMap({"Encounters": "visits"})) as backend:
+        wrong_column = backend.execute("SELECT visits.nope FROM `p.d.Encounters`", LIMITS)
+        assert wrong_column.outcome is Outcome.INVALID_SQL
+        for text in ("secret_place", str(mirror.parent), "LINE 1"):
+            assert text not in wrong_column.message
+
+
+def test_limits_on_rows_bytes_and_columns(backend):
+    assert (
+        backend.execute("SELECT * FROM generate_series(1, 11)", Limits(max_rows=10)).outcome is Outcome.RESOURCE_LIMIT
+    )
+    assert backend.execute("SELECT * FROM generate_series(1, 10)", Limits(max_rows=10)).outcome is Outcome.OK
+    long = "SELECT repeat('x', 5000)"
+    assert backend.execute(long, Limits(max_result_bytes=4000)).outcome is Outcome.RESOURCE_LIMIT
+    assert backend.execute(long, Limits(max_result_bytes=6000)).outcome is Outcome.OK
+    escaped = "SELECT repeat(chr(1), 3000)"  # six bytes a character in JSON
+    assert backend.execute(escaped, Limits(max_result_bytes=6000)).outcome is Outcome.RESOURCE_LIMIT
+    wide = "SELECT " + ", ".join(f"{i} AS c{i}" for i in range(11))
+    assert backend.execute(wide, Limits(max_columns=10)).outcome is Outcome.RESOURCE_LIMIT
+    assert backend.execute(wide, Limits(max_columns=11)).outcome is Outcome.OK
+
+
+def test_two_runs_are_equal_and_row_order_is_the_tables(backend):
+    runs = [backend.execute("SELECT id FROM visits", LIMITS).rows for _ in range(2)]
+    assert runs[0] == runs[1] == tuple((i,) for i in range(9))
+
+
+def test_nothing_lives_on_from_one_statement_to_the_next(mirror):
+    with DuckDbBackend(mirror, "duckdb") as backend:
+        for sql in ("BEGIN", "PREPARE p AS SELECT 1", "SET VARIABLE x = 1", "CREATE TEMP TABLE t AS SELECT 1"):
+            assert backend.execute(sql, LIMITS).outcome is Outcome.REFUSED
+        assert backend.execute("SELECT * FROM t", LIMITS).outcome is Outcome.INVALID_SQL
+
+
+def test_the_time_zone_is_utc_whatever_the_users(mirror, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with DuckDbBackend(mirror, "postgres") as backend:
+        rows = backend.execute("SELECT CAST(start AS TEXT), start::date FROM visits LIMIT 1", LIMITS).rows
+        assert rows == (("2024-01-01 00:00:00+00", datetime.date(2024, 1, 1)),)
+
+
+def test_a_killed_worker_is_a_verdict_and_the_next_statement_runs(mirror, own_temp):
+    with DuckDbBackend(mirror, "duckdb") as backend:
+        assert backend.execute("SELECT 1", LIMITS).outcome is Outcome.OK
+        endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b"
+        killer = threading.Timer(0.5, lambda: os.kill(backend._worker._process.pid, signal.SIGKILL))
+        killer.start()
+        result = backend.execute(endless, LIMITS)
+        assert result.outcome is Outcome.RESOURCE_LIMIT
+        assert backend.execute("SELECT 2", LIMITS).rows == ((2,),)
+        os.kill(backend._worker._process.pid, signal.SIGKILL)  # between two statements
+        time.sleep(0.1)
+        assert backend.execute("SELECT 3", LIMITS).rows == ((3,),)
+    assert list(own_temp.iterdir()) == []
+
+
+def test_closing_twice_and_using_again(mirror, own_temp):
+    backend = DuckDbBackend(mirror, "postgres")
+    backend.close()
+    assert backend.execute("SELECT 1", LIMITS).outcome is Outcome.OK
+    backend.close()
+    backend.close()
+    assert list(own_temp.iterdir()) == []
+
+
+def test_a_parent_that_is_killed_takes_its_worker_along(mirror, tmp_path):
+    script = (
+        "import sys; from sql_bench.backends.duckdb import DuckDbBackend; from sql_bench.types import Limits\n"
+        "backend = DuckDbBackend(sys.argv[1], 'duckdb'); backend.execute('SELECT 1', Limits())\n"
+        "print(backend._worker._process.pid, flush=True)\n"
+        "backend.execute('SELECT count(*) FROM range(1000000) a, range(1000000) b', Limits(timeout_s=60))\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(mirror)], stdout=subprocess.PIPE, env=environment, cwd=tmp_path
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    time.sleep(0.3)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text().split()[2]:
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the worker outlived its parent")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_limits_start_another_worker(backend):
+    small = Limits(memory_bytes=300 * 1024**2)
+    hungry = "SELECT list(range) FROM range(60000000)"
+    assert backend.execute(hungry, small).outcome is Outcome.RESOURCE_LIMIT
+    assert backend.execute("SELECT 1", LIMITS).outcome is Outcome.OK
+
+
+def test_a_mirror_that_cannot_be_opened_is_the_backends_fault(tmp_path, own_temp):
+    broken = tmp_path / "broken.duckdb"
+    broken.write_bytes(b"not a database" * 1000)
+    with DuckDbBackend(broken, "postgres") as backend:
+        result = backend.execute("SELECT 1", LIMITS)
+    assert result.outcome is Outcome.BACKEND_ERROR
+    assert "cannot be opened" in result.message
+    assert list(own_temp.iterdir()) == []
+
+
+def test_wrong_arguments_are_told_at_once(tmp_path, mirror):
+    with pytest.raises(UserError, match="there is no such mirror"):
+        DuckDbBackend(tmp_path / "missing.duckdb")
+    with pytest.raises(UserError, match="did you mean bigquery"):
+        DuckDbBackend(mirror, "bigqueri")
+
+
+def test_the_description_names_what_results_depend_on(mirror):
+    described = dict(DuckDbBackend(mirror, "postgres").describe())
+    assert described["engine"] == "duckdb"
+    assert described["dialect"] == "postgres"
+    assert {"engine_version", "sqlglot_version", "rules_sha256"} <= set(described)
+    assert str(mirror) not in str(described)
+    other = DuckDbBackend(mirror, "postgres", TableMap({"a": "visits"})).describe()
+    assert other != described
+
+
+def test_several_threads_may_ask(backend):
+    results = []
+    threads = [
+        threading.Thread(target=lambda i=i: results.append((i, backend.execute(f"SELECT {i}", LIMITS).rows)))
+        for i in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [(i, ((i,),)) for i in range(8)]

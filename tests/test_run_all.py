@@ -1,0 +1,76 @@
+"""The main job as the README opens with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SCRIPT = REPOSITORY / "run_all.sh"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_help_explains_the_options():
+    result = run("--help")
+    assert result.returncode == 0
+    assert all(option in result.stdout for option in ("--results", "--format", "--help"))
+
+
+def test_an_unknown_option_is_the_users_mistake():
+    result = run("--resluts", "x")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "Error: unknown option --resluts; ./run_all.sh --help lists them.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (REPOSITORY / ".venv" / ".ready").exists(), reason="run_all.sh would set up .venv first")
+class TestMainJob:
+    @pytest.fixture(scope="class")
+    def results(self, tmp_path_factory):
+        return tmp_path_factory.mktemp("run_all") / "results"
+
+    @pytest.fixture(scope="class")
+    def first(self, results):
+        result = run("--results", str(results))
+        assert result.returncode == 0, result.stderr
+        return result
+
+    def test_both_tables_are_printed(self, first):
+        for system in ("bm25", "bm25-qs", "dense", "gold", "careful", "hasty"):
+            assert f" {system} " in first.stdout
+        assert "Traceback" not in first.stderr
+
+    def test_every_artefact_is_under_results(self, first, results):
+        names = {path.name for path in results.rglob("*") if path.is_file()}
+        assert names >= {
+            "manifest.json", "run.trec.gz", "scores.json", "per_query.csv", "predictions.jsonl", "executions.jsonl",
+            "verdicts.answer.jsonl", "scores.answer.json", "per_question.answer.csv",
+        }  # fmt: skip
+
+    def test_a_second_call_redoes_nothing_says_so_and_prints_the_same_bytes(self, first, results):
+        stamps = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+        second = run("--results", str(results))
+        assert second.stdout == first.stdout
+        assert stamps == {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+        told = [line for line in second.stderr.splitlines() if "demo/" in line or line.startswith("SQL of")]
+        assert told and all("skipped" in line for line in told)
+
+    def test_killed_at_any_point_the_next_call_completes_with_the_same_tables(self, first, tmp_path):
+        command = [SCRIPT, "--results", str(tmp_path / "results")]
+        for delay in (1.0, 3.0, 5.0, 7.0):
+            with subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            ) as process:
+                time.sleep(delay)
+                os.killpg(process.pid, signal.SIGKILL)
+        finished = run("--results", str(tmp_path / "results"))
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stdout == first.stdout
