@@ -45,12 +45,13 @@ def check_text(tokens: Sequence[Token]) -> None:
     """
     from sqlglot import TokenType
 
-    opening = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
-    closing = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
-    depth = 0
+    opening = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+    closing = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+    n_brackets = n_cases = 0  # counted apart: a column may be called END
     for token in tokens:
-        depth += (token.token_type in opening) - (token.token_type in closing)
-        if depth > MAX_NESTING:
+        n_brackets += (token.token_type in opening) - (token.token_type in closing)
+        n_cases += (token.token_type is TokenType.CASE) - (token.token_type is TokenType.END)
+        if max(n_brackets, n_cases) > MAX_NESTING:
             raise Rejected(Outcome.RESOURCE_LIMIT, f"nested deeper than {MAX_NESTING} levels")
 
 

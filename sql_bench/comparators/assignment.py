@@ -6,9 +6,9 @@ one column at a time and gives up a branch as soon as the tuples so far cannot a
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 
 from sql_bench.comparators.equality import ValueRules
@@ -115,63 +115,44 @@ class Task:
         return len(self.cells.found[0]) if self.cells.found else 0
 
     def _search(self, order: Sequence[int], choices: Mapping[int, Sequence[int]]) -> bool:
-        """Depth first, without recursion: gold may have more columns than Python has stack."""
+        """Depth first, with a stack of its own: gold may have more columns than Python has frames."""
         start = self._start()
-        if not self._admits(*start):
+        if not self._admits(start.gold_keys, start.found_keys):
             return False
-        chosen: list[int] = []
-        levels: list[Iterator[tuple[int, Keys, Keys]]] = [self._extensions(order, choices, chosen, *start)]
-        keys = [start]
-        while levels:
-            if len(chosen) == len(order):
-                if self._rows_agree(order, chosen, *keys[-1]):
-                    return True
-            else:
-                step = next(levels[-1], None)
-                if step is not None:
-                    place, gold_keys, found_keys = step
-                    chosen.append(place)
-                    keys.append((gold_keys, found_keys))
-                    levels.append(
-                        iter(())
-                        if len(chosen) == len(order)
-                        else self._extensions(order, choices, chosen, gold_keys, found_keys)
-                    )
-                    continue
-            levels.pop()
-            keys.pop()
-            if chosen:
-                chosen.pop()
+        stack = [self._extensions(start, order, choices)]
+        while stack:
+            choice = next(stack[-1], None)
+            if choice is None:
+                stack.pop()
+            elif len(choice.places) < len(order):
+                stack.append(self._extensions(choice, order, choices))
+            elif self._rows_agree(choice, order):
+                return True
         return False
 
-    def _start(self) -> tuple[Keys, Keys]:
-        """The keys of rows before any column is chosen: in a bag, order is a column that is chosen already."""
+    def _start(self) -> _Choice:
+        """Before any column is chosen. In a bag, order is like a column that is chosen already."""
         n_gold, n_found = len(self.expectation.rows), self._n_found
         if self.expectation.blocks is None or self.as_sets:
-            return [0] * n_gold, [0] * n_found
-        return self.expectation.blocks, self.expectation.found_blocks(n_found)
+            return _Choice((), [0] * n_gold, [0] * n_found)
+        return _Choice((), self.expectation.blocks, self.expectation.found_blocks(n_found))
 
     def _extensions(
-        self,
-        order: Sequence[int],
-        choices: Mapping[int, Sequence[int]],
-        chosen: Sequence[int],
-        gold_keys: Keys,
-        found_keys: Keys,
-    ) -> Iterator[tuple[int, Keys, Keys]]:
-        column = order[len(chosen)]
-        taken = set(chosen)
+        self, choice: _Choice, order: Sequence[int], choices: Mapping[int, Sequence[int]]
+    ) -> Iterator[_Choice]:
+        """The choices of one column more that may still succeed; of equal columns one is enough."""
+        column = order[len(choice.places)]
         twins_tried = set()
         for place in choices[column]:
-            if place in taken or self.cells.twins[place] in twins_tried:
+            if place in choice.places or self.cells.twins[place] in twins_tried:
                 continue
             twins_tried.add(self.cells.twins[place])
-            self.budget.spend(_STEP + len(gold_keys) + len(found_keys))
+            self.budget.spend(_STEP + len(choice.gold_keys) + len(choice.found_keys))
             pairs: dict[tuple[int, int], int] = {}
-            longer_gold = _joined(gold_keys, self.cells.gold_codes[column], pairs)
-            longer_found = _joined(found_keys, self.cells.found_codes[place], pairs)
-            if self._admits(longer_gold, longer_found):
-                yield place, longer_gold, longer_found
+            gold_keys = _joined(choice.gold_keys, self.cells.gold_codes[column], pairs)
+            found_keys = _joined(choice.found_keys, self.cells.found_codes[place], pairs)
+            if self._admits(gold_keys, found_keys):
+                yield _Choice((*choice.places, place), gold_keys, found_keys)
 
     def _admits(self, gold_keys: Keys, found_keys: Keys) -> bool:
         """Whether rows with these keys may be a right prediction."""
@@ -186,22 +167,21 @@ class Task:
         counts, required = Counter(found_keys), Counter(compress(gold_keys, expectation.required))
         return required <= counts and (expectation.is_open or counts <= Counter(gold_keys))
 
-    def _rows_agree(self, order: Sequence[int], chosen: Sequence[int], gold_keys: Keys, found_keys: Keys) -> bool:
+    def _rows_agree(self, choice: _Choice, order: Sequence[int]) -> bool:
         """Whether rows whose classes agree do so themselves, and sets come in order."""
-        if self.as_sets and self.expectation.blocks is not None and not self._is_in_order(gold_keys, found_keys):
+        if self.as_sets and self.expectation.blocks is not None and not self._is_in_order(choice):
             return False
         if self.cells.equal_codes_are_equal_values:
             return True
-        gold = list(zip(*(self.cells.gold[column] for column in order), strict=True))
-        found = list(zip(*(self.cells.found[place] for place in chosen), strict=True))
-        groups: dict[int, _Group] = {}
-        for key, row, is_required in zip(gold_keys, gold, self.expectation.required, strict=True):
-            group = groups.setdefault(key, _Group.empty())
-            group.allowed.append(row)
+        gold = zip(*(self.cells.gold[column] for column in order), strict=True)
+        found = zip(*(self.cells.found[place] for place in choice.places), strict=True)
+        groups: defaultdict[int, _Group] = defaultdict(_Group)
+        for key, row, is_required in zip(choice.gold_keys, gold, self.expectation.required, strict=True):
+            groups[key].allowed.append(row)
             if is_required:
-                group.required.append(row)
-        for key, row in zip(found_keys, found, strict=True):
-            groups.setdefault(key, _Group.empty()).found.append(row)
+                groups[key].required.append(row)
+        for key, row in zip(choice.found_keys, found, strict=True):
+            groups[key].found.append(row)
         return all(self._group_agrees(group) for group in groups.values())
 
     def _group_agrees(self, group: _Group) -> bool:
@@ -211,9 +191,7 @@ class Task:
         (Mendelsohn & Dulmage 1958, Can. J. Math. 10:517-534).
         """
         serves = self._all_have_an_equal if self.as_sets else self._all_have_a_partner
-        return serves(group.required, group.found) and (
-            self.expectation.is_open or serves(group.found, group.allowed)
-        )
+        return serves(group.required, group.found) and (self.expectation.is_open or serves(group.found, group.allowed))
 
     def _all_have_a_partner(self, rows: Sequence[CanonicalRow], others: Sequence[CanonicalRow]) -> bool:
         return covers(rows, others, self.cells.rules.agree, self.budget)
@@ -226,27 +204,32 @@ class Task:
                 return False
         return True
 
-    def _is_in_order(self, gold_keys: Keys, found_keys: Keys) -> bool:
+    def _is_in_order(self, choice: _Choice) -> bool:
         """Whether rows, each where it first comes, come in the order of the ties in which gold first has them."""
         assert self.expectation.blocks is not None
         tie_of: dict[int, int] = {}
-        for key, tie in zip(gold_keys, self.expectation.blocks, strict=True):
+        for key, tie in zip(choice.gold_keys, self.expectation.blocks, strict=True):
             tie_of.setdefault(key, tie)
-        ties = [tie_of[key] for key in dict.fromkeys(found_keys) if key in tie_of]
+        ties = [tie_of[key] for key in dict.fromkeys(choice.found_keys) if key in tie_of]
         return ties == sorted(ties)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Predicted columns for the first of gold's, and for each row a key of its cells in them."""
+
+    places: tuple[int, ...]
+    gold_keys: Keys
+    found_keys: Keys
 
 
 @dataclass(frozen=True)
 class _Group:
     """Rows of one class: gold's that must and that may be there, and the prediction's."""
 
-    required: list[CanonicalRow]
-    allowed: list[CanonicalRow]
-    found: list[CanonicalRow]
-
-    @classmethod
-    def empty(cls) -> _Group:
-        return cls([], [], [])
+    required: list[CanonicalRow] = field(default_factory=list)
+    allowed: list[CanonicalRow] = field(default_factory=list)
+    found: list[CanonicalRow] = field(default_factory=list)
 
 
 def _joined(keys: Keys, codes: Keys, pairs: dict[tuple[int, int], int]) -> list[int]:

@@ -216,7 +216,9 @@ def _window(whole: ExecutionResult, keys: Sequence[Row]) -> Expectation | None:
     first_tie, last_tie = ties[offset], ties[offset + n_rows - 1]
     start, end = ties.index(first_tie), len(ties) - ties[::-1].index(last_tie)
     # A tie is wholly inside unless the window begins behind its first row or ends before its last one.
-    partial = {tie for tie, is_partial in ((first_tie, start < offset), (last_tie, offset + n_rows < end)) if is_partial}
+    partial = {
+        tie for tie, is_partial in ((first_tie, start < offset), (last_tie, offset + n_rows < end)) if is_partial
+    }
     return Expectation(
         whole.rows[start:end],
         [tie not in partial for tie in ties[start:end]],

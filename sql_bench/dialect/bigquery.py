@@ -210,10 +210,8 @@ def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
             this=exp.paren(exp.Sub(this=index.copy(), expression=exp.Literal.number(first))), expression=size
         ),
     )
-    return exp.Case(
-        ifs=[exp.If(this=outside, true=error_call(exp.Literal.string("Array index out of bounds")))],
-        default=node.copy(),
-    )
+    error = error_call(exp.Literal.string("Array index out of bounds"))
+    return exp.Case(ifs=[exp.If(this=outside, true=error)], default=node.copy())
 
 
 def _substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:

@@ -18,6 +18,11 @@ _INT64_TEXT = r"\s*[+-]?[0-9]+\s*"
 
 
 def cast(node: exp.Cast, kinds: Kinds) -> exp.Expr:
+    """CAST and SAFE_CAST.
+
+    Raises:
+        Rejected: untranslatable, for BIGNUMERIC, for NUMERIC as text, and for NaN.
+    """
     from sqlglot import exp
 
     source, target = kinds.of(node.this), node.to.this
@@ -50,11 +55,8 @@ def _cast_to_int(node: exp.Cast, source: Kind | None, safe: bool) -> exp.Expr:
         is_integer = exp.Anonymous(
             this="REGEXP_FULL_MATCH", expressions=[value.copy(), exp.Literal.string(_INT64_TEXT)]
         )
-        otherwise = (
-            None
-            if safe
-            else error_call(exp.DPipe(this=exp.Literal.string("Bad int64 value: "), expression=value.copy()))
-        )
+        message = exp.DPipe(this=exp.Literal.string("Bad int64 value: "), expression=value.copy())
+        otherwise = None if safe else error_call(message)
         branches = [exp.If(this=is_integer, true=node.copy())]
         if otherwise is not None:
             branches.insert(0, exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=exp.Null()))
@@ -75,6 +77,7 @@ def _cast_to_text(node: exp.Cast, source: Kind | None) -> exp.Expr:
 
 
 def wide(value: exp.Expr, kinds: Kinds) -> exp.Expr:
+    """An integer as the 64-bit one it is in BigQuery; DuckDB's small literals have 32."""
     from sqlglot import exp
 
     return exp.cast(value.copy(), "BIGINT") if kinds.of(value) is Kind.INT else value.copy()

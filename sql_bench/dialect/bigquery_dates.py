@@ -56,6 +56,7 @@ def as_date(node: exp.Expr, kinds: Kinds) -> exp.Expr:
 
 
 def check_week(unit: exp.Expr | None) -> None:
+    """Refuse weeks that start on a day DuckDB has no function for."""
     from sqlglot import exp
 
     if isinstance(unit, exp.WeekStart) and unit.name.upper() not in ("SUNDAY", "MONDAY"):
@@ -75,5 +76,6 @@ def elapsed(node: exp.TimestampDiff, kinds: Kinds) -> exp.Expr:
 
 
 def date_text(node: exp.Expr, kinds: Kinds) -> exp.Expr:
+    """FORMAT_DATE, PARSE_DATE and their kin, with the elements both engines have."""
     check_date_format(node.args.get("format"))
     return node

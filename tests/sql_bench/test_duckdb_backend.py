@@ -27,8 +27,8 @@ def mirror(tmp_path_factory):
     path = tmp_path_factory.mktemp("backend") / "secret_place.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(
-            "CREATE TABLE visits AS SELECT i AS id, i % 3 AS ward, TIMESTAMPTZ '2024-01-01 00:00:00+00' + i * INTERVAL 1 DAY"
-            " AS start FROM range(9) t(i)"
+            "CREATE TABLE visits AS SELECT i AS id, i % 3 AS ward,"
+            " TIMESTAMPTZ '2024-01-01 00:00:00+00' + i * INTERVAL 1 DAY AS start FROM range(9) t(i)"
         )
     return path
 

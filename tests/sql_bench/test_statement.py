@@ -125,9 +125,7 @@ def test_sort_keys_are_found_or_added(sql, expected, places):
 
 def test_an_alias_inside_a_key_is_written_out():
     text, keys = with_keys("SELECT a * 2 AS x FROM t ORDER BY ABS(x)", "bigquery")
-    assert text == "SELECT a * 2 AS x, ABS((a * 2)) AS _sort_key_0 FROM t ORDER BY ABS(x) NULLS FIRST" or (
-        "ABS((a * 2)) AS _sort_key_0" in text
-    )
+    assert text == "SELECT a * 2 AS x, ABS((a * 2)) AS _sort_key_0 FROM t ORDER BY ABS(x)"
     assert keys == SortKeys((-1,), 1)
 
 
