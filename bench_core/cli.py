@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from bench_core.errors import BenchError
+from bench_core.registry import plugin_place
 from bench_core.tables import FORMATS, Format, Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -43,8 +44,11 @@ class BenchGroup(click.Group):
 def _sentence(error: Exception) -> str:
     if isinstance(error, BenchError):
         return str(error)
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error}."
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror or error}."
+    place = plugin_place(error)
+    if place:
+        return f"{place}: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 for the traceback)."
     hint = f"set {DEBUG_VARIABLE}=1 to see where, and please report it"
     return f"unexpected {type(error).__name__}: {error} (a fault of the suite: {hint})."
 

@@ -23,6 +23,7 @@ from typing import Any
 from bench_core.errors import UserError
 from bench_core.identity import content_hash
 
+_PLUGIN_PREFIX = "biomed_bench_plugin_"
 _ARGUMENT = re.compile(r",(?=[A-Za-z_]\w*=)")
 
 
@@ -159,6 +160,17 @@ def source_hash(cls: type[Any]) -> str:
     return content_hash([source])
 
 
+def plugin_place(error: BaseException) -> str:
+    """'file.py, line n' of the last line of a user's own file that an error passed through; else the empty string."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).startswith(_PLUGIN_PREFIX):
+            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
 def _first_line(cls: type[Any]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 
@@ -185,7 +197,7 @@ def _module_by_name(name: str) -> ModuleType:
 def _module_from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; a class of your own is named path/to/file.py:Class.")
-    name = f"plugin_{content_hash([str(path.resolve())])[:12]}_{path.stem}"
+    name = f"{_PLUGIN_PREFIX}{content_hash([str(path.resolve())])[:12]}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256, locked, write_atomically
+from bench_core.cli import progress, working
 from bench_core.errors import BenchError
 from bench_core.identity import Json
 from bench_core.manifest import MANIFEST_NAME, Manifest, RunFolder
@@ -68,7 +69,8 @@ def run_retriever(
             with folder.recording(manifest, PACKAGES):
                 _make_run(dataset, retriever, system, k, folder, manifest, indexes_dir, tell)
             tell(f"{what}: searched {len(dataset.queries)} queries.")
-        scores = score_folder(folder.path, dataset)
+        with working(f"score {what}"):  # ranx compiles for half a minute when it is used for the first time
+            scores = score_folder(folder.path, dataset)
     return ScoredRun(dataset.card.dataset_id, system, folder.path, scores, dataset.notes())
 
 
@@ -82,7 +84,7 @@ def _make_run(
     indexes_dir: Path,
     tell: Tell,
 ) -> None:
-    with manifest.phase("index"):
+    with manifest.phase("index"), working(f"index {dataset.card.dataset_id} for {system}"):
         index_dir, was_there = prepare_index(retriever, dataset.corpus, dataset.card.dataset_id, indexes_dir)
     done = "opened" if was_there else "indexed"
     tell(f"{system} on {dataset.card.dataset_id}: {done} {len(dataset.corpus)} documents.")
@@ -99,8 +101,6 @@ def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k
     Raises:
         BenchError: a query was answered twice, not at all or without being asked, or a document is not in the corpus.
     """
-    from bench_core.cli import progress
-
     name = retriever.describe().name
     known = set(corpus.doc_ids)
     found: dict[str, list[tuple[str, float]]] = {query.query_id: [] for query in queries}

@@ -93,7 +93,7 @@ class _EngineTree:
         if node["class"] not in _ENGINE_EXPRESSIONS:
             raise Rejected(Outcome.REFUSED, f"{words(node['class'])} is not allowed in a query")
         if "function_name" in node:
-            if node.get("schema") or node.get("catalog"):
+            if node.get("schema") or node.get("catalog") or _is_qualified(node):
                 raise Rejected(Outcome.REFUSED, f"{node['function_name']} may not be called with a schema")
             check_engine_function(node["function_name"])
 
@@ -103,7 +103,8 @@ class _EngineTree:
             raise Rejected(Outcome.REFUSED, f"{words(kind)} is not allowed in a query")
         if kind == "BASE_TABLE":
             name = node["table_name"].lower()
-            if node.get("schema_name") or node.get("catalog_name") or not (name in self._tables or name in scope):
+            qualified = node.get("schema_name") or node.get("catalog_name") or _is_qualified(node)
+            if qualified or not (name in self._tables or name in scope):
                 raise Rejected(Outcome.REFUSED, f"{node['table_name']} is not a table of this database")
         if kind == "TABLE_FUNCTION":
             name = node["function"].get("function_name", "").lower()
@@ -131,3 +132,8 @@ def check_engine_function(name: str) -> None:
     if is_forbidden_function(name):
         raise Rejected(Outcome.REFUSED, f"the function {name} is not allowed")
     raise UnknownFunction(name)
+
+
+def _is_qualified(node: Mapping[str, Any]) -> bool:
+    """Whether a name has more than one part, in the form newer versions of DuckDB write it too."""
+    return len(node.get("qualified_name", {}).get("path", ())) > 1

@@ -138,6 +138,12 @@ def test_a_broken_class_is_told_its_point_and_fails(here):
     assert json.loads(manifest.read_text())["status"] == "failed"
 
 
+def test_an_error_in_the_users_own_class_is_told_with_its_place(here):
+    (here / "mine.py").write_text(PLUGIN.replace("terms = set(", "terms = 1 / 0 or set("))
+    failed = invoke("run", "-d", "demo/evidence", "-r", "mine.py:WordOverlap", code=1)
+    assert failed.stderr.splitlines()[-1].startswith(f"Error: {here / 'mine.py'}, line 17: ZeroDivisionError: ")
+
+
 def test_score_takes_anybodys_run(here, shared_data):
     folder = shared_data / "retrieval" / "trec_eval"
     result = invoke(
