@@ -142,7 +142,7 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.SafeSubtract: _safe_arithmetic,
         exp.SafeMultiply: _safe_arithmetic,
         exp.SafeNegate: _safe_arithmetic,
-        exp.SafeFunc: lambda node, kinds: exp.Try(this=node.this.copy()),
+        exp.SafeFunc: lambda node, kinds: _null_if_it_fails(node.this.copy()),
         exp.Exp: _finite,
         exp.Pow: _finite,
         exp.ByteLength: _byte_length,
@@ -245,22 +245,31 @@ def _substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:
 
 
 def _safe_divide(node: exp.SafeDivide, kinds: Kinds) -> exp.Expr:
-    """NULL where the division fails; sqlglot's CASE would double the text at each level of nesting."""
+    """NULL where the divisor is zero; sqlglot's CASE would double the text at each level of nesting."""
     from sqlglot import exp
 
-    quotient = exp.Div(this=exp.paren(node.this.copy()), expression=exp.paren(node.expression.copy()))
-    return exp.Try(this=quotient)
+    divisor = exp.Nullif(this=node.expression.copy(), expression=exp.Literal.number(0))
+    return exp.paren(exp.Div(this=exp.paren(node.this.copy()), expression=divisor))
 
 
-def _safe_arithmetic(node: exp.Expr, kinds: Kinds) -> exp.Expr:
+def _safe_arithmetic(node: exp.Func, kinds: Kinds) -> exp.Expr:
     from sqlglot import exp
 
     operators: Mapping[type, type[exp.Binary]]
     operators = {exp.SafeAdd: exp.Add, exp.SafeSubtract: exp.Sub, exp.SafeMultiply: exp.Mul}
+    left = exp.paren(wide(node.this, kinds))
     if isinstance(node, exp.SafeNegate):
-        return exp.Try(this=exp.Neg(this=exp.paren(wide(node.this, kinds))))
-    operator = operators[type(node)]
-    return exp.Try(this=operator(this=exp.paren(wide(node.this, kinds)), expression=exp.paren(node.expression.copy())))
+        return _null_if_it_fails(exp.Neg(this=left))
+    return _null_if_it_fails(operators[type(node)](this=left, expression=exp.paren(node.expression.copy())))
+
+
+def _null_if_it_fails(expression: exp.Expr) -> exp.Expr:
+    """DuckDB's TRY, which takes neither aggregates nor subqueries."""
+    from sqlglot import exp
+
+    if expression.find(exp.AggFunc, exp.Window, exp.Query):
+        raise untranslatable("a SAFE function of an aggregate or a subquery")
+    return exp.Try(this=expression)
 
 
 def _finite(node: exp.Func, kinds: Kinds) -> exp.Expr:
