@@ -29,6 +29,7 @@ from sql_bench.types import (
     best_verdict,
 )
 
+_FORMAT = 1
 _FAILED_GOLD = {
     Outcome.INVALID_SQL: VerdictKind.GOLD_INVALID,
     Outcome.REFUSED: VerdictKind.GOLD_INVALID,
@@ -76,6 +77,7 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Call
     """
     dataset_id = comparison.dataset.card.dataset_id
     made_from: dict[str, Json] = {
+        "format": _FORMAT,
         "comparator": dict(comparator.describe()),
         "golds": comparison.golds.content_sha256(),
         "executions": comparison.executions.content_sha256(),
@@ -93,6 +95,7 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Call
             question.question_id,
             question_verdict(question, by_question[question.question_id], comparison, comparator),
             answerable=bool(question.golds),
+            complaints=_complaints(by_question[question.question_id], comparison.executions),
         )
         for question in progress(comparison.dataset.questions, f"compare {comparison.system} by {name}")
     ]
@@ -121,6 +124,13 @@ def question_verdict(
     if predicted.as_written.outcome is not Outcome.OK:
         return Verdict(VerdictKind(predicted.as_written.outcome.value), detail=predicted.as_written.message)
     return best_verdict([comparator.compare(gold, predicted, question) for gold in ran])
+
+
+def _complaints(prediction: Prediction, executions: Executions) -> tuple[str, ...]:
+    if prediction.status is not PredictionStatus.SQL:
+        return ()
+    ran = executions.evidence(prediction.question_id).as_written
+    return ran.complaints if ran.outcome is Outcome.OK else ()
 
 
 def _verdict_without_gold(prediction: Prediction) -> Verdict:
@@ -173,13 +183,14 @@ def _verdict_json(found: QuestionVerdict) -> dict[str, Any]:
         "difference": verdict.difference.value if verdict.difference else None,
         "detail": verdict.detail,
         "figures": dict(verdict.figures),
+        "complaints": list(found.complaints),
     }
 
 
 def _verdict_from_json(item: Mapping[str, Any]) -> QuestionVerdict:
     difference = Difference(item["difference"]) if item["difference"] else None
     verdict = Verdict(VerdictKind(item["kind"]), difference, item["detail"], item["figures"])
-    return QuestionVerdict(item["question_id"], verdict, item["answerable"])
+    return QuestionVerdict(item["question_id"], verdict, item["answerable"], tuple(item["complaints"]))
 
 
 def _per_question_csv(verdicts: Iterable[QuestionVerdict]) -> str:

@@ -19,6 +19,8 @@ from sql_bench.types import Evidence, ExecutionResult, Limits, Outcome, SqlBacke
 from sql_bench.values import result_from_json, result_to_json
 
 EXECUTIONS = "executions.jsonl"
+FORMAT = 1
+"""Version of its records, part of their identity."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,17 @@ RELIABILITY_PENALTIES = (0, 5, 10)
 
 @dataclass(frozen=True)
 class QuestionVerdict:
-    """The verdict on one question; an unanswerable one has no gold SQL at all."""
+    """The verdict on one question.
+
+    Attributes:
+        answerable: whether the question has gold SQL at all.
+        complaints: why the source dialect's own engine would reject the predicted statement though it ran here.
+    """
 
     question_id: str
     verdict: Verdict
     answerable: bool = True
+    complaints: tuple[str, ...] = ()
 
     @property
     def counts(self) -> bool:

@@ -19,7 +19,7 @@ from bench_core.manifest import Manifest, RunFolder
 from sql_bench.comparison import Comparison, ScoredSystem, scored
 from sql_bench.database_view import MirrorView
 from sql_bench.datasets.dataset import SqlDataset
-from sql_bench.execution import Executions, Statement, gold_item, limits_json
+from sql_bench.execution import FORMAT, Executions, Statement, gold_item, limits_json
 from sql_bench.mirror.mirror import Mirror
 from sql_bench.predictions import PREDICTIONS, prediction_from_json, prediction_to_json
 from sql_bench.types import (
@@ -62,6 +62,7 @@ class Bench:
             "backend": dict(self.backend.describe()),
             "mirror_sha256": self.mirror.sha256,
             "limits": limits_json(self.limits),
+            "format": FORMAT,
         }
 
     def golds(self) -> list[Statement]:

@@ -82,6 +82,12 @@ def _notes(systems: Sequence[ScoredSystem]) -> list[str]:
                 f"{system.dataset_id}, not in N: {system.system} rightly abstained from {right} of {unanswerable} "
                 "unanswerable questions (reliability scores are in scores.json)."
             )
+        n_rejected = sum(bool(found.complaints) for found in system.verdicts)
+        if n_rejected:
+            notes.append(
+                f"{system.dataset_id}: {n_rejected} statements of {system.system} ran here that BigQuery would reject "
+                "(complaints in verdicts.jsonl)."
+            )
         if not system.scores.complete:
             notes.append(f"{system.system}: the backend failed on some questions; run it again for an EX.")
     return list(dict.fromkeys(notes))

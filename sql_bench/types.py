@@ -162,7 +162,11 @@ class StatementShape:
 
 @dataclass(frozen=True)
 class ExecutionResult:
-    """One statement's run. `columns`, `rows` are those of the statement as written even where keys were fetched too."""
+    """One statement's run. `columns`, `rows` are those of the statement as written even where keys were fetched too.
+
+    Attributes:
+        complaints: why the source dialect's own engine would reject the statement though this one ran it.
+    """
 
     outcome: Outcome
     columns: tuple[Column, ...] = ()
@@ -171,6 +175,7 @@ class ExecutionResult:
     message: str = ""
     executed_sql: str | None = None
     shape: StatementShape | None = None
+    complaints: tuple[str, ...] = ()
     seconds: float = 0.0
 
 

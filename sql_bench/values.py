@@ -75,6 +75,7 @@ def result_to_json(result: ExecutionResult) -> dict[str, Json]:
         "message": result.message,
         "executed_sql": result.executed_sql,
         "shape": None if result.shape is None else asdict(result.shape),
+        "complaints": list(result.complaints),
         "seconds": result.seconds,
     }
 
@@ -94,6 +95,7 @@ def result_from_json(content: Any) -> ExecutionResult:
         message=content["message"],
         executed_sql=content["executed_sql"],
         shape=None if content["shape"] is None else StatementShape(**content["shape"]),
+        complaints=tuple(content["complaints"]),
         seconds=content["seconds"],
     )
 

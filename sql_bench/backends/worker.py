@@ -23,6 +23,7 @@ from typing import Any
 
 from sql_bench.backends.duckdb_engine import Deadline, DuckDbEngine, EngineBroken, EngineSettings
 from sql_bench.backends.frames import read_frame, write_frame
+from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import Translation, parse, translate
 from sql_bench.rejected import Rejected
 from sql_bench.statement import shape_of
@@ -75,10 +76,13 @@ def _execute(
     deadline = Deadline(limits.timeout_s)
     shape: StatementShape | None = None
     translation: Translation | None = None
+    complaints: list[str] = []
     usable = True
     try:
         query = parse(sql, dialect)
         shape = shape_of(query, dialect)
+        if dialect == "bigquery" and variant is Variant.AS_WRITTEN:
+            complaints = bigquery_complaints(query, engine.schema)
         translation = translate(query, dialect, engine.schema, variant)
         engine.check(translation.sql)
         columns, rows = engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
@@ -96,7 +100,8 @@ def _execute(
         deadline.cancel()
     if translation is not None:
         result = _with_sort_keys(replace(result, executed_sql=translation.sql), translation)
-    return replace(result, shape=shape, seconds=time.perf_counter() - started), usable
+    seconds = time.perf_counter() - started
+    return replace(result, shape=shape, complaints=tuple(complaints), seconds=seconds), usable
 
 
 def _with_sort_keys(result: ExecutionResult, translation: Translation) -> ExecutionResult:
