@@ -259,6 +259,25 @@ def test_help_imports_nothing_heavy(command):
     assert "Usage:" in result.stdout and result.stdout.endswith("HEAVY []\n"), result.stdout
 
 
+def test_two_processes_at_the_same_run_share_it(here):
+    command = [
+        sys.executable,
+        "-c",
+        "from retrieval_bench.cli import main; main()",
+        "run",
+        "-d",
+        "demo/ehr",
+        "-r",
+        "bm25",
+    ]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    outputs = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0], outputs
+    assert outputs[0][0] == outputs[1][0]
+    assert sum(b"searched" in stderr for _, stderr in outputs) == 1
+    assert sum(b"skipped" in stderr for _, stderr in outputs) == 1
+
+
 @pytest.mark.slow
 def test_killed_at_any_point_the_next_run_completes_and_keeps_what_was_finished(here):
     folder = small_set(
