@@ -1,237 +1,239 @@
-"""Whether the prediction has gold's rows under some choice of a column for each of gold's (SQL.md section 4, rule 6).
+"""The search for predicted columns that together hold gold's rows.
 
-Columns are chosen together: the tuples they make must agree, not each column for itself. The search extends a choice by
-one column at a time and gives up a branch as soon as the tuples so far cannot agree; it counts the cells it looks at.
+Columns are not compared one by one: each chosen pair splits the rows of both sides further, and the classes must hold
+right numbers of both at every step. The search is exact and takes a bounded number of steps.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sql_bench.comparators.coding import CodedTable, CodedTables, Codes, encode
+from sql_bench.comparators.columns import Slot
 from sql_bench.comparators.equality import ValueRules
-from sql_bench.comparators.limits import Expectation
-from sql_bench.comparators.number_classes import class_key, representatives
-from sql_bench.comparators.pairing import Budget, covers
-from sql_bench.comparators.pairing import Row as CanonicalRow
-from sql_bench.types import Row
+from sql_bench.comparators.limits import Reading
+from sql_bench.comparators.matching import Budget, can_pair_all, each_has_equal, fuzzy_rows, refine
 
-# What a step costs besides the cells it looks at, in cells.
-_STEP = 64
+_STEPS_PER_CALL = 300
+"""What one numpy call on few rows costs, in rows."""
 
-Keys = Sequence[int]
-
-
-class Cells:
-    """The cells of both sides by column, canonical, each beside the code of the class it belongs to.
-
-    Args:
-        gold: rows of gold.
-        found: rows of the prediction.
-        n_gold_columns: columns of gold; there may be no row to count them in.
-        n_found_columns: columns of the prediction.
-        rules: what makes values equal.
-    """
-
-    def __init__(
-        self, gold: Sequence[Row], found: Sequence[Row], n_gold_columns: int, n_found_columns: int, rules: ValueRules
-    ) -> None:
-        self.rules = rules
-        self.gold = _columns(gold, n_gold_columns, rules)
-        self.found = _columns(found, n_found_columns, rules)
-        stands_for = representatives((value for column in (*self.gold, *self.found) for value in column), rules)
-        self.equal_codes_are_equal_values = not stands_for
-        codes: dict[Hashable, int] = {}
-        keyed = [
-            column if not stands_for else [class_key(value, stands_for) for value in column]
-            for column in (*self.gold, *self.found)
-        ]
-        coded = [[codes.setdefault(key, len(codes)) for key in column] for column in keyed]
-        self.gold_codes, self.found_codes = coded[:n_gold_columns], coded[n_gold_columns:]
-        twins: dict[tuple[Hashable, ...], int] = {}
-        self.twins = [twins.setdefault(tuple(column), len(twins)) for column in self.found]
-        """For each predicted column a number that columns with the same cells share."""
-
-
-def _columns(rows: Sequence[Row], n_columns: int, rules: ValueRules) -> list[list[Hashable]]:
-    canonical = rules.canonical
-    return [[canonical(row[place]) for row in rows] for place in range(n_columns)]
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is to be decided.
+class CodedReading:
+    """A reading whose cells are coded.
 
     Attributes:
-        cells: both sides.
-        expectation: which of gold's rows must and may be there.
-        as_sets: how often a row comes does not matter.
-        budget: the steps that are left.
+        reading: the reading.
+        rules: when two of its cells are equal.
+        coded: the codes of gold's rows and of the predicted ones.
     """
 
-    cells: Cells
-    expectation: Expectation
-    as_sets: bool
-    budget: Budget
+    reading: Reading
+    rules: ValueRules
+    coded: CodedTables
 
-    def is_met(self, choices: Mapping[int, Sequence[int]]) -> bool:
-        """Whether some choice of columns makes the rows agree.
+    @classmethod
+    def of(cls, reading: Reading, n_gold_columns: int, n_predicted_columns: int, rules: ValueRules) -> CodedReading:
+        tables = [(reading.gold_rows, n_gold_columns), (reading.predicted_rows, n_predicted_columns)]
+        return cls(reading, rules, encode(tables, rules))
 
-        Args:
-            choices: gold column -> the predicted columns it may be; each predicted column is taken once.
+    @cached_property
+    def twins(self) -> tuple[Sequence[int], Sequence[int]]:
+        """`CodedTables.twins` of gold's columns and of the predicted ones."""
+        return self.coded.twins(self.gold), self.coded.twins(self.predicted)
 
-        Raises:
-            BudgetSpent: not found, and not all choices were tried.
-        """
-        if not self._number_of_rows_fits():
-            return False
-        tried = {column: self.counterparts(column, places) for column, places in choices.items()}
-        if not all(tried.values()):
-            return False
-        # The column with the fewest choices first, then the one that tells most rows apart.
-        order = sorted(tried, key=lambda column: (len(tried[column]), -len(set(self.cells.gold_codes[column])), column))
-        return self._search(order, tried)
+    @cached_property
+    def fuzzy_columns(self) -> tuple[Sequence[bool], Sequence[bool]]:
+        """`CodedTables.fuzzy_columns` of both sides."""
+        return self.coded.fuzzy_columns(self.gold), self.coded.fuzzy_columns(self.predicted)
 
-    def counterparts(self, column: int, places: Iterable[int]) -> list[int]:
-        """The predicted columns that agree with one of gold's, each looked at by itself."""
-        found = []
-        for place in places:
-            codes, found_codes = self.cells.gold_codes[column], self.cells.found_codes[place]
-            self.budget.spend(_STEP + len(codes) + len(found_codes))
-            if self._admits(codes, found_codes):
-                found.append(place)
-        return found
-
-    def _number_of_rows_fits(self) -> bool:
-        expectation = self.expectation
-        if expectation.n_rows is None or (self.as_sets and expectation.is_exact):
-            return True
-        return self._n_found == expectation.n_rows
+    @cached_property
+    def code_sums(self) -> tuple[Sequence[int], Sequence[int]]:
+        """A sum over the codes of each column, of gold's and of the predicted ones: equal bags have equal sums."""
+        one, other = ([int(_scrambled(codes).sum()) for codes in table.codes] for table in (self.gold, self.predicted))
+        return one, other
 
     @property
-    def _n_found(self) -> int:
-        return len(self.cells.found[0]) if self.cells.found else 0
+    def gold(self) -> CodedTable:
+        return self.coded.tables[0]
 
-    def _search(self, order: Sequence[int], choices: Mapping[int, Sequence[int]]) -> bool:
-        """Depth first, with a stack of its own: gold may have more columns than Python has frames."""
-        start = self._start()
-        if not self._admits(start.gold_keys, start.found_keys):
-            return False
-        stack = [self._extensions(start, order, choices)]
-        while stack:
-            choice = next(stack[-1], None)
-            if choice is None:
-                stack.pop()
-            elif len(choice.places) < len(order):
-                stack.append(self._extensions(choice, order, choices))
-            elif self._rows_agree(choice, order):
-                return True
-        return False
+    @property
+    def predicted(self) -> CodedTable:
+        return self.coded.tables[1]
 
-    def _start(self) -> _Choice:
-        """Before any column is chosen. In a bag, order is like a column that is chosen already."""
-        n_gold, n_found = len(self.expectation.rows), self._n_found
-        if self.expectation.blocks is None or self.as_sets:
-            return _Choice((), [0] * n_gold, [0] * n_found)
-        return _Choice((), self.expectation.blocks, self.expectation.found_blocks(n_found))
 
-    def _extensions(
-        self, choice: _Choice, order: Sequence[int], choices: Mapping[int, Sequence[int]]
-    ) -> Iterator[_Choice]:
-        """The choices of one column more that may still succeed; of equal columns one is enough."""
-        column = order[len(choice.places)]
-        twins_tried = set()
-        for place in choices[column]:
-            if place in choice.places or self.cells.twins[place] in twins_tried:
-                continue
-            twins_tried.add(self.cells.twins[place])
-            self.budget.spend(_STEP + len(choice.gold_keys) + len(choice.found_keys))
-            pairs: dict[tuple[int, int], int] = {}
-            gold_keys = _joined(choice.gold_keys, self.cells.gold_codes[column], pairs)
-            found_keys = _joined(choice.found_keys, self.cells.found_codes[place], pairs)
-            if self._admits(gold_keys, found_keys):
-                yield _Choice((*choice.places, place), gold_keys, found_keys)
+def _scrambled(codes: Codes) -> NDArray[np.uint64]:
+    """Codes spread over 64 bits, so that other codes hardly have the same sum (the finaliser of SplitMix64)."""
+    bits = codes.astype(np.uint64)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
 
-    def _admits(self, gold_keys: Keys, found_keys: Keys) -> bool:
-        """Whether rows with these keys may be a right prediction."""
-        expectation = self.expectation
-        if self.as_sets:
-            found = set(found_keys)
-            return found.issuperset(compress(gold_keys, expectation.required)) and (
-                expectation.is_open or found.issubset(gold_keys)
-            )
-        if expectation.is_exact:
-            return dict(Counter(gold_keys)) == dict(Counter(found_keys))
-        counts, required = Counter(found_keys), Counter(compress(gold_keys, expectation.required))
-        return required <= counts and (expectation.is_open or counts <= Counter(gold_keys))
 
-    def _rows_agree(self, choice: _Choice, order: Sequence[int]) -> bool:
-        """Whether rows whose classes agree do so themselves, and sets come in order."""
-        if self.as_sets and self.expectation.blocks is not None and not self._is_in_order(choice):
-            return False
-        if self.cells.equal_codes_are_equal_values:
-            return True
-        gold = zip(*(self.cells.gold[column] for column in order), strict=True)
-        found = zip(*(self.cells.found[place] for place in choice.places), strict=True)
-        groups: defaultdict[int, _Group] = defaultdict(_Group)
-        for key, row, is_required in zip(choice.gold_keys, gold, self.expectation.required, strict=True):
-            groups[key].allowed.append(row)
-            if is_required:
-                groups[key].required.append(row)
-        for key, row in zip(choice.found_keys, found, strict=True):
-            groups[key].found.append(row)
-        return all(self._group_agrees(group) for group in groups.values())
+class Search:
+    """Looks for the columns under which a reading's rows agree.
 
-    def _group_agrees(self, group: _Group) -> bool:
-        """Whether a class of rows agrees.
+    Args:
+        coded: the reading.
+        as_set: rows are compared as sets: how often one occurs does not matter.
+        budget: how long to look.
+        in_order: order counts where the reading has one.
+    """
 
-        Where one pairing serves all required rows and another all predicted ones, one that serves both exists
-        (Mendelsohn & Dulmage 1958, Can. J. Math. 10:517-534).
+    def __init__(self, coded: CodedReading, *, as_set: bool, budget: Budget, in_order: bool = True) -> None:
+        self._coded, self._as_set, self._budget = coded, as_set, budget
+        reading = coded.reading
+        self._n_gold, self._n_predicted = coded.gold.n_rows, coded.predicted.n_rows
+        self._required = np.asarray(reading.required, dtype=np.bool_).reshape(-1)
+        self._ranks: tuple[Codes, Codes] | None = None
+        if in_order and reading.gold_ranks is not None and reading.expected_ranks is not None:
+            self._ranks = (np.asarray(reading.gold_ranks, np.int64), np.asarray(reading.expected_ranks, np.int64))
+
+    def find(self, slots: Sequence[Slot]) -> tuple[Pair, ...] | None:
+        """One pair of columns for each slot, no predicted column twice, under which the rows agree; None without one.
+
+        Raises:
+            BudgetSpent: there were too many ways to try.
         """
-        serves = self._all_have_an_equal if self.as_sets else self._all_have_a_partner
-        return serves(group.required, group.found) and (self.expectation.is_open or serves(group.found, group.allowed))
+        reading = self._coded.reading
+        if not self._as_set and reading.n_rows is not None and self._n_predicted != reading.n_rows:
+            return None
+        start = self._first_classes()
+        candidates = [[pair for pair in slot.pairs if self._may_agree(start, pair)] for slot in slots]
+        if not all(candidates):
+            return None
+        order = sorted(range(len(slots)), key=lambda slot: len(candidates[slot]))
+        chosen = self._search(start, [candidates[slot] for slot in order])
+        return None if chosen is None else tuple(pair for _, pair in sorted(zip(order, chosen, strict=True)))
 
-    def _all_have_a_partner(self, rows: Sequence[CanonicalRow], others: Sequence[CanonicalRow]) -> bool:
-        return covers(rows, others, self.cells.rules.agree, self.budget)
+    def _may_agree(self, start: Codes, pair: Pair) -> bool:
+        """Whether two columns by themselves have the same cells; the sums of their codes tell most that have not."""
+        gold_sums, predicted_sums = self._coded.code_sums
+        whole = not self._as_set and self._coded.reading.only_gold and bool(self._required.all())
+        if whole and gold_sums[pair[0]] != predicted_sums[pair[1]]:
+            return False
+        return self._agree(self._split(start, pair))
 
-    def _all_have_an_equal(self, rows: Sequence[CanonicalRow], others: Sequence[CanonicalRow]) -> bool:
-        distinct = set(others)
-        for row in set(rows) - distinct:
-            self.budget.spend(len(distinct))
-            if not any(self.cells.rules.agree(row, other) for other in distinct):
+    def _search(self, start: Codes, candidates: Sequence[Sequence[Pair]]) -> list[Pair] | None:
+        """Depth first, on a stack of its own: a result may have a thousand columns."""
+        if not candidates:
+            return [] if self._holds(start, []) else None
+        chosen: list[Pair] = []
+        stack = [self._children(start, candidates[0], chosen)]
+        while stack:
+            step = next(stack[-1], None)
+            if step is None:
+                stack.pop()
+                if chosen:
+                    chosen.pop()
+                continue
+            pair, classes = step
+            if len(stack) < len(candidates):
+                chosen.append(pair)
+                stack.append(self._children(classes, candidates[len(stack)], chosen))
+            elif self._holds(classes, [*chosen, pair]):
+                return [*chosen, pair]
+        return None
+
+    def _children(self, classes: Codes, pairs: Sequence[Pair], chosen: Sequence[Pair]) -> Iterator[tuple[Pair, Codes]]:
+        """The pairs that go with those chosen so far; of equal columns only the first is tried."""
+        taken = {predicted for _, predicted in chosen}
+        gold_twins, predicted_twins = self._coded.twins
+        tried: set[Pair] = set()
+        for pair in pairs:
+            kind = gold_twins[pair[0]], predicted_twins[pair[1]]
+            if pair[1] in taken or kind in tried:
+                continue
+            tried.add(kind)
+            split = self._split(classes, pair)
+            if self._agree(split):
+                yield pair, split
+
+    def _first_classes(self) -> Codes:
+        """All rows in one class, or in a bag with an order one for each rank: the n-th row must be of the n-th rank."""
+        if self._as_set or self._ranks is None:
+            return np.zeros(self._n_gold + self._n_predicted, dtype=np.int64)
+        gold_ranks, expected_ranks = self._ranks
+        return refine(np.concatenate((gold_ranks, expected_ranks)), np.zeros(1, np.int64), 1)
+
+    def _split(self, classes: Codes, pair: Pair) -> Codes:
+        self._budget.spend(_STEPS_PER_CALL + len(classes))
+        codes = np.concatenate((self._coded.gold.codes[pair[0]], self._coded.predicted.codes[pair[1]]))
+        return refine(classes, codes, self._coded.coded.n_codes)
+
+    def _agree(self, classes: Codes) -> bool:
+        """Whether no class has too few or too many rows; necessary, and enough but for fuzzy codes and ordered sets."""
+        counts = self._counts(classes)
+        there, required, found = (np.minimum(count, 1) for count in counts) if self._as_set else counts
+        return bool((required <= found).all() and (not self._coded.reading.only_gold or (found <= there).all()))
+
+    def _counts(self, classes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        n_classes = int(classes.max(initial=-1)) + 1
+        gold, predicted = classes[: self._n_gold], classes[self._n_gold :]
+        return (
+            np.bincount(gold, minlength=n_classes),
+            np.bincount(gold[self._required], minlength=n_classes),
+            np.bincount(predicted, minlength=n_classes),
+        )
+
+    def _holds(self, classes: Codes, pairs: Sequence[Pair]) -> bool:
+        """Whether the rows agree under all chosen columns, cells of fuzzy codes looked at again."""
+        if self._as_set and not (self._enough_rows(classes) and self._follows(classes)):
+            return False
+        return self._agree(classes) and self._fuzzy_rows_agree(classes, pairs)
+
+    def _enough_rows(self, classes: Codes) -> bool:
+        """With a LIMIT, as sets: the rows beyond those required must be a choice of as many rows as gold has."""
+        n_rows = self._coded.reading.n_rows
+        if n_rows is None or self._required.all():
+            return True
+        n_there, n_required, n_found = self._counts(classes)
+        n_free = n_rows - int(self._required.sum())
+        n_chosen = int(((n_found > 0) & (n_required == 0)).sum())
+        return n_chosen <= n_free <= int((n_there - n_required)[n_found > 0].sum())
+
+    def _follows(self, classes: Codes) -> bool:
+        """As sets, whether the predicted rows can be read along gold's order: none at a rank before the last one's."""
+        if self._ranks is None:
+            return True
+        ranks_of: dict[int, list[int]] = {}
+        for row_class, rank in zip(classes[: self._n_gold].tolist(), self._ranks[0].tolist(), strict=True):
+            ranks_of.setdefault(row_class, []).append(rank)
+        for ranks in ranks_of.values():
+            ranks.sort()
+        reached = -1
+        for row_class in classes[self._n_gold :].tolist():
+            ranks = ranks_of.get(row_class, [])
+            later = bisect_left(ranks, reached)
+            if later == len(ranks):
                 return False
+            reached = ranks[later]
         return True
 
-    def _is_in_order(self, choice: _Choice) -> bool:
-        """Whether rows, each where it first comes, come in the order of the ties in which gold first has them."""
-        assert self.expectation.blocks is not None
-        tie_of: dict[int, int] = {}
-        for key, tie in zip(choice.gold_keys, self.expectation.blocks, strict=True):
-            tie_of.setdefault(key, tie)
-        ties = [tie_of[key] for key in dict.fromkeys(choice.found_keys) if key in tie_of]
-        return ties == sorted(ties)
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """Predicted columns for the first of gold's, and for each row a key of its cells in them."""
-
-    places: tuple[int, ...]
-    gold_keys: Keys
-    found_keys: Keys
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Rows of one class: gold's that must and that may be there, and the prediction's."""
-
-    required: list[CanonicalRow] = field(default_factory=list)
-    allowed: list[CanonicalRow] = field(default_factory=list)
-    found: list[CanonicalRow] = field(default_factory=list)
-
-
-def _joined(keys: Keys, codes: Keys, pairs: dict[tuple[int, int], int]) -> list[int]:
-    """One number for each pair of key and code."""
-    return [pairs.setdefault(pair, len(pairs)) for pair in zip(keys, codes, strict=True)]
+    def _fuzzy_rows_agree(self, classes: Codes, pairs: Sequence[Pair]) -> bool:
+        gold, predicted = self._coded.gold, self._coded.predicted
+        gold_is_fuzzy, predicted_is_fuzzy = self._coded.fuzzy_columns
+        fuzzy = [pair for pair in pairs if gold_is_fuzzy[pair[0]] or predicted_is_fuzzy[pair[1]]]
+        if not fuzzy:
+            return True
+        gold_columns, gold_classes = [one for one, _ in fuzzy], classes[: self._n_gold]
+        coded = self._coded.coded
+        found = fuzzy_rows(coded, predicted, classes[self._n_gold :], [other for _, other in fuzzy])
+        there = fuzzy_rows(coded, gold, gold_classes, gold_columns)
+        required = fuzzy_rows(coded, gold, gold_classes, gold_columns, self._required)
+        fits = each_has_equal if self._as_set else can_pair_all
+        # A pairing that takes in all required rows and one that takes in all predicted rows make one that does both
+        # (Mendelsohn and Dulmage 1958).
+        lower = all(fits(cells, found[number], self._coded.rules, self._budget) for number, cells in required.items())
+        return lower and (
+            not self._coded.reading.only_gold
+            or all(fits(cells, there[number], self._coded.rules, self._budget) for number, cells in found.items())
+        )

@@ -1,80 +1,129 @@
-"""Which predicted column may stand for which of gold's (SQL.md section 4, rules 1 and 2)."""
+"""Which predicted columns may stand for which of gold's (SQL.md section 4, rule 1)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sql_bench.comparators.identifiers import identifiers_of
+from sql_bench.comparators.identifiers import IdentifierColumn, identifier_columns
 from sql_bench.types import Column, IdentifierRule, Row
 
 
 @dataclass(frozen=True)
+class Slot:
+    """One place to fill: exactly one of these pairs of (gold column, predicted column) must be chosen."""
+
+    pairs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class ColumnPlan:
-    """What is compared, by position of the columns.
+    """What must be found in a prediction.
 
     Attributes:
-        answer: for each of gold's columns that must be there the predicted columns it may be.
-        rows: the part of it that says whether both sides have the same rows: identifiers, and columns that both name.
-        as_sets: how often a row comes does not matter.
-        n_available: predicted columns that may be taken.
-        n_gold: all columns of gold.
-        n_found: all columns of the prediction.
-        gold_names: their names.
+        identifiers: slots of identifiers that both sides carry; empty where gold has none or they are dropped.
+        found: slots of the columns that the prediction has by name; with `identifiers`, rows are right if these agree.
+        all_slots: slots of everything that a right answer holds.
+        missing: what the prediction cannot have, in words; then no answer is right.
+        dropped: an identifier of gold's is not compared, so that rows may have become equal.
     """
 
-    answer: Mapping[int, Sequence[int]]
-    rows: Mapping[int, Sequence[int]]
-    as_sets: bool
-    n_available: int
-    n_gold: int
-    n_found: int
-    gold_names: Sequence[str]
-
-    @property
-    def n_extra(self) -> int:
-        """Predicted columns beyond those that gold has."""
-        return max(0, self.n_available - len(self.answer))
+    identifiers: tuple[Slot, ...]
+    found: tuple[Slot, ...]
+    all_slots: tuple[Slot, ...]
+    missing: str = ""
+    dropped: bool = False
 
 
-Result = tuple[Sequence[Column], Sequence[Row]]
+def plan_columns(
+    gold: Sequence[Column],
+    gold_rows: Sequence[Row],
+    predicted: Sequence[Column],
+    predicted_rows: Sequence[Row],
+    rule: IdentifierRule | None,
+) -> ColumnPlan:
+    """Rules 1 (a), (b) and (c), in this order."""
+    gold_identifiers = identifier_columns(gold, gold_rows, rule)
+    found_identifiers = identifier_columns(predicted, predicted_rows, rule)
+    anchors = _anchors(gold_identifiers, found_identifiers)
+    if anchors:
+        return _anchored(gold, gold_identifiers, predicted, found_identifiers, anchors)
+    if not gold_identifiers:
+        return _free(gold, range(len(gold)), predicted, range(len(predicted)), dropped=False)
+    kept = _others(gold, gold_identifiers)
+    if not kept:
+        missing = "gold is nothing but an identifier, and the prediction has none of that table"
+        return ColumnPlan((), (), (), missing, dropped=True)
+    return _free(gold, kept, predicted, _others(predicted, found_identifiers), dropped=True)
 
 
-def plan_columns(gold: Result, found: Result, rule: IdentifierRule | None, gold_is_duplicate_free: bool) -> ColumnPlan:
-    """Decide by identifiers, names and positions.
+def _anchors(gold: Sequence[IdentifierColumn], predicted: Sequence[IdentifierColumn]) -> list[Slot]:
+    """A slot for each of gold's identifiers that the prediction may carry too; identifiers without values come last."""
+    candidates = [
+        [(one.position, other.position) for other in predicted if one.may_be_of_same_table(other)] for one in gold
+    ]
+    return [Slot(tuple(pairs)) for pairs in candidates if pairs]
 
-    Where both sides carry an identifier of one table it must agree, and so must each of gold's columns: with the
-    predicted columns of its name if there are such, else with any. Otherwise identifiers are left out on both sides.
-    Without identifiers names decide if each of gold's comes once in the prediction, else content.
-    """
-    gold_names = [column.name.lower() for column in gold[0]]
-    found_names = [column.name.lower() for column in found[0]]
-    own, theirs = identifiers_of(*gold, rule), identifiers_of(*found, rule)
-    paired = {
-        identifier.place: [other.place for other in theirs if identifier.is_of_the_table_of(other)]
-        for identifier in own
+
+def _anchored(
+    gold: Sequence[Column],
+    gold_identifiers: Sequence[IdentifierColumn],
+    predicted: Sequence[Column],
+    found_identifiers: Sequence[IdentifierColumn],
+    anchors: Sequence[Slot],
+) -> ColumnPlan:
+    """(a): rows are known by their identifiers; other columns stand under their name, or anywhere if nothing has it."""
+    rest = _others(gold, gold_identifiers)
+    gold_places = _places_by_name(gold, rest)
+    found_places = _places_by_name(predicted, _others(predicted, found_identifiers))
+    named = {
+        name: Slot(tuple((one, other) for one in gold_places[name] for other in found_places[name]))
+        for name in gold_places
+        if name in found_places
     }
-    paired = {place: others for place, others in paired.items() if others}
-    own_places = {identifier.place for identifier in own}
-    rest = [place for place in range(len(gold_names)) if place not in own_places]
-    available = list(range(len(found_names)))
-    if own and not paired:
-        available = [place for place in available if place not in {other.place for other in theirs}]
-    same_name = {column: [place for place in available if found_names[place] == gold_names[column]] for column in rest}
-    if paired:
-        answer = {**paired, **{column: same_name[column] or available for column in rest}}
-        rows = {**paired, **{column: places for column, places in same_name.items() if places}}
-    else:
-        by_name = len({gold_names[column] for column in rest}) == len(rest) and all(
-            len(places) == 1 for places in same_name.values()
-        )
-        answer = rows = {column: same_name[column] if by_name else available for column in rest}
+    slots = [*anchors, *(slot for name, slot in named.items() if len(gold_places[name]) == 1)]
+    anywhere = [
+        position
+        for name, positions in gold_places.items()
+        for position in positions
+        if name not in named or len(positions) > 1
+    ]
+    slots += [Slot(tuple((position, other) for other in range(len(predicted)))) for position in anywhere]
+    missing = "" if len(slots) <= len(predicted) else _too_few(len(predicted), len(slots))
     return ColumnPlan(
-        answer,
-        rows,
-        as_sets=len(paired) < len(own) or (gold_is_duplicate_free and len(available) > len(answer)),
-        n_available=len(available),
-        n_gold=len(gold_names),
-        n_found=len(found_names),
-        gold_names=gold_names,
+        tuple(anchors), tuple(named.values()), tuple(slots), missing, dropped=len(anchors) < len(gold_identifiers)
     )
+
+
+def _free(
+    gold: Sequence[Column], kept: Sequence[int], predicted: Sequence[Column], offered: Sequence[int], *, dropped: bool
+) -> ColumnPlan:
+    """(b) and (c): each gold column a column of its own, by name if that tells them all, else by content."""
+    if len(offered) < len(kept):
+        return ColumnPlan((), (), (), _too_few(len(offered), len(kept)), dropped)
+    gold_places, found_places = _places_by_name(gold, kept), _places_by_name(predicted, offered)
+    by_name = all(
+        len(positions) == 1 and len(found_places.get(name, [])) == 1 for name, positions in gold_places.items()
+    )
+    if by_name:
+        slots = [Slot(((positions[0], found_places[name][0]),)) for name, positions in gold_places.items()]
+    else:
+        slots = [Slot(tuple((one, other) for other in offered)) for one in kept]
+    return ColumnPlan((), tuple(slots), tuple(slots), dropped=dropped)
+
+
+def _others(columns: Sequence[Column], identifiers: Sequence[IdentifierColumn]) -> list[int]:
+    taken = {identifier.position for identifier in identifiers}
+    return [position for position in range(len(columns)) if position not in taken]
+
+
+def _places_by_name(columns: Sequence[Column], positions: Sequence[int]) -> dict[str, list[int]]:
+    """Positions under each name, case folded: SQL's names have no case."""
+    places: dict[str, list[int]] = {}
+    for position in positions:
+        places.setdefault(columns[position].name.casefold(), []).append(position)
+    return places
+
+
+def _too_few(n_found: int, n_needed: int) -> str:
+    return f"{n_found} columns for {n_needed} of gold's"

@@ -31,19 +31,20 @@ def name_difference(match: Match) -> NamedDifference:
     """The difference of a match that does not agree; a question that its search budget cannot answer counts as no."""
     plan, reading = match.plan, match.reading
     anchored = bool(plan.identifiers)
+    as_set = _answer(match.agrees_as_set)
     if anchored and _answer(match.rows_agree):
         if _answer(_loosely_typed(match).agrees):
             return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values", rows_agree=True)
-        as_set = _answer(match.agrees_as_set)
         detail = plan.missing or "a column of gold's is not there"
         return NamedDifference(Difference.COLUMNS, detail, rows_agree=True, agrees_as_set=as_set)
     if plan.missing and not anchored:
         return NamedDifference(Difference.COLUMNS, plan.missing)
-    if not match.as_set and _answer(lambda: match.rows_agree(as_set=True)):
-        detail = f"the same rows, {_count(match)}"
-        return NamedDifference(Difference.DUPLICATES_ONLY, detail, agrees_as_set=_answer(match.agrees_as_set))
     if reading.gold_ranks is not None and _answer(lambda: match.rows_agree(in_order=False)):
-        return NamedDifference(Difference.ORDER_ONLY, "the same rows in an order that gold's keys do not allow")
+        detail = "the same rows in an order that gold's keys do not allow"
+        return NamedDifference(Difference.ORDER_ONLY, detail, agrees_as_set=as_set)
+    if not match.as_set and _answer(lambda: match.rows_agree(as_set=True)):
+        detail = f"the same rows another number of times, {_count(match)}"
+        return NamedDifference(Difference.DUPLICATES_ONLY, detail, agrees_as_set=as_set)
     if _answer(_loosely_typed(match).rows_agree):
         return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values")
     if reading.cut and _has_fewer_rows(match) and _answer(match.of(contained(reading)).rows_agree):
@@ -82,6 +83,8 @@ def _only_values_differ(match: Match) -> bool:
 
 def _count(match: Match) -> str:
     n_found, n_expected = len(match.reading.predicted_rows), match.reading.n_rows
-    if n_expected is None or n_expected == n_found:
-        return f"{n_found} rows, not the same as gold's"
+    if n_expected is None:
+        return f"{n_found} rows, not all of them gold's or not all of gold's"
+    if n_expected == n_found:
+        return f"{n_found} rows as in gold, not the same ones"
     return f"{n_found} rows instead of {n_expected}"

@@ -1,8 +1,7 @@
-"""When two result cells are equal (SQL.md section 4, rule 5).
+"""When two cells are equal (SQL.md section 4, rule 5), and the hashable form of a cell that this is decided on.
 
-A cell is first made *canonical*: a hashable value that is the same for all cells which are equal beyond doubt. Whole
-numbers of any type become `int`, other numbers `float`; text, bytes and NULL stay what they are; everything else is a
-tuple that begins with the name of its kind. What tolerance decides is left to `ValueRules.agree`.
+Equality within a tolerance is not transitive, so it has no hashable key; `canonical` makes what is exactly equal hash
+alike, and numbers that are only close are told apart there and compared by `close`.
 """
 
 from __future__ import annotations
@@ -10,136 +9,160 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeGuard
 
 from sql_bench.types import Value
 
-Number = int | float
+Number = int | float | Decimal
 
-# From here on floats are all whole: that they are says nothing about what they stand for.
-_LAST_EXACT_FLOAT = 2.0**53
+NOT_A_NUMBER: Hashable = ("nan",)
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-# Longer digit strings than this are no numbers of any engine.
-_MAX_DIGITS = 400
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.+Zz-]+)?")
-_PIECES = re.compile(r"([\s,;|/]+)")
+_NUMBER_TEXT = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
+_DATE_TEXT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_LONGEST_INTEGER = 1000
+"""Decimals of more digits stay decimals: writing them out as integers would take for ever."""
 
 
 @dataclass(frozen=True)
 class ValueRules:
-    """What makes two cells equal. The defaults are the strict rules; each field loosens one of them.
+    """How strictly two cells are compared; each field loosens one rule.
 
     Attributes:
-        real_tolerance: largest relative difference of two numbers that are not both whole.
-        absolute_tolerance: largest absolute difference of two such numbers; 0 keeps small p-values apart.
-        loose_integers: the tolerances hold for two whole numbers too.
-        fold_text: case and the amount of white space in text do not matter.
-        text_numbers: text that spells a number is that number.
-        text_booleans: the texts true and false are booleans.
-        text_dates: text that spells an ISO date or timestamp is that instant.
-        boolean_numbers: TRUE is 1 and FALSE is 0.
-        unordered_lists: lists are bags.
-        unordered_text: texts are bags of their pieces between white space, commas, semicolons, bars and slashes.
+        relative_tolerance: numbers of which at least one is not whole agree within this share of the larger (SQL.md:
+            1e-6). There is no absolute tolerance: p-values of 1e-12 and 1e-13 differ.
+        whole_numbers: `tolerant` gives two whole numbers the same tolerance; `exact` wants them equal.
+        text_case: `ignore` compares text without regard to case.
+        numbers_as_text: a text that is written like a number counts as that number.
+        dates_as_text: a text that is written like an ISO date or timestamp counts as one.
+        booleans_as_numbers: true and false count as 1 and 0.
     """
 
-    real_tolerance: float = 1e-6
-    absolute_tolerance: float = 0.0
-    loose_integers: bool = False
-    fold_text: bool = False
-    text_numbers: bool = False
-    text_booleans: bool = False
-    text_dates: bool = False
-    boolean_numbers: bool = False
-    unordered_lists: bool = False
-    unordered_text: bool = False
+    relative_tolerance: float = 1e-6
+    whole_numbers: Literal["exact", "tolerant"] = "exact"
+    text_case: Literal["exact", "ignore"] = "exact"
+    numbers_as_text: bool = False
+    dates_as_text: bool = False
+    booleans_as_numbers: bool = False
 
-    def canonical(self, value: Value) -> Hashable:
-        """The hashable stand-in of a cell."""
-        convert = self._conversions.get(type(value))
-        return value if convert is None else convert(value)  # type: ignore[return-value]  # bytes, times and NULL
 
-    def agree(self, first: Hashable, second: Hashable) -> bool:
-        """Whether two canonical values are equal; not transitive, since tolerance is not."""
-        if first == second:
-            return True
-        if isinstance(first, int | float) and isinstance(second, int | float):
-            return self.close(first, second)
-        if isinstance(first, tuple) and isinstance(second, tuple):
-            return len(first) == len(second) and all(map(self.agree, first, second))
+def equal(first: Value, second: Value, rules: ValueRules) -> bool:
+    """Whether two cells hold the same value."""
+    return canonically_equal(canonical(first, rules), canonical(second, rules), rules)
+
+
+def canonical(value: Value, rules: ValueRules) -> Hashable:
+    """A cell's hashable form: of equal type and exactly equal value, equal form.
+
+    Numbers, text, bytes, dates, times and NULL stay what they are; everything that Python would confuse with one of
+    them (true with 1), or not find equal to itself (NaN), becomes a tuple that begins with its kind.
+    """
+    convert = _CANONICAL.get(type(value))
+    return value if convert is None else convert(value, rules)  # type: ignore[return-value]
+
+
+def canonically_equal(first: Hashable, second: Hashable, rules: ValueRules) -> bool:
+    """`equal` for two cells in canonical form."""
+    if first == second:
+        return True
+    if is_number(first) and is_number(second):
+        return close(first, second, rules)
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
+        return all(canonically_equal(one, other, rules) for one, other in zip(first, second, strict=True))
+    return False
+
+
+def is_number(value: Hashable) -> TypeGuard[Number]:
+    """Whether a canonical form is a number; booleans are none by then, and infinities are."""
+    return isinstance(value, int | float | Decimal)
+
+
+def close(first: Number, second: Number, rules: ValueRules) -> bool:
+    """Whether two numbers agree: two whole ones if they are equal, others within the tolerance."""
+    if first == second:
+        return True
+    if rules.whole_numbers == "exact" and is_whole(first) and is_whole(second):
         return False
+    return near(first, second, rules)
 
-    def close(self, first: Number, second: Number) -> bool:
-        """Whether two unequal canonical numbers are within tolerance of each other."""
-        if isinstance(first, int) and isinstance(second, int) and not self.loose_integers:
-            return False
+
+def near(first: Number, second: Number, rules: ValueRules) -> bool:
+    """Whether two numbers lie within the tolerance, whole or not.
+
+    Of u <= x < y <= v, x and y are near if u and v are: what is near on a sorted list is a run of neighbours.
+    """
+    one, other = as_float(first), as_float(second)
+    return math.isfinite(one) and math.isclose(one, other, rel_tol=rules.relative_tolerance, abs_tol=0.0)
+
+
+def as_float(number: Number) -> float:
+    """The nearest float; infinite beyond the range of floats, so that nothing finite is near."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, 1 if number > 0 else -1)
+
+
+def is_whole(number: Number) -> bool:
+    """Whether a number has no fraction, whatever its type."""
+    if isinstance(number, float):
+        return number.is_integer()
+    return isinstance(number, int) or number == number.to_integral_value()
+
+
+def _boolean(value: bool, rules: ValueRules) -> Hashable:
+    return int(value) if rules.booleans_as_numbers else ("boolean", value)
+
+
+def _float(value: float, rules: ValueRules) -> Hashable:
+    return NOT_A_NUMBER if math.isnan(value) else value
+
+
+def _decimal(value: Decimal, rules: ValueRules) -> Hashable:
+    if not value.is_finite():
+        return _float(float(value), rules)
+    return int(value) if value.adjusted() < _LONGEST_INTEGER and is_whole(value) else value
+
+
+def _text(value: str, rules: ValueRules) -> Hashable:
+    if rules.numbers_as_text and _NUMBER_TEXT.fullmatch(value):
+        return _decimal(Decimal(value.strip()), rules)
+    if rules.dates_as_text and _DATE_TEXT.fullmatch(value):
         try:
-            return math.isclose(first, second, rel_tol=self.real_tolerance, abs_tol=self.absolute_tolerance)
-        except OverflowError:  # a whole number beyond the range of floats
-            return False
-
-    @cached_property
-    def _conversions(self) -> Mapping[type, Callable[[Any], Hashable]]:
-        """By type; values of other types stand for themselves. Text is converted only if a rule asks for it."""
-        conversions: dict[type, Callable[[Any], Hashable]] = {
-            bool: int if self.boolean_numbers else _boolean,
-            float: _float,
-            Decimal: _decimal,
-            datetime.datetime: _instant,
-            datetime.date: _day,
-            list: self._list,
-            dict: lambda fields: ("struct", *map(self.canonical, fields.values())),
-        }
-        if any((self.fold_text, self.text_numbers, self.text_booleans, self.text_dates, self.unordered_text)):
-            conversions[str] = self._text
-        return conversions
-
-    def _list(self, items: list[Any]) -> Hashable:
-        canonical: Iterable[Hashable] = map(self.canonical, items)
-        if self.unordered_lists:
-            canonical = sorted(canonical, key=lambda item: (type(item).__name__, str(item)))
-        return ("list", *canonical)
-
-    def _text(self, text: str) -> Hashable:
-        stripped = text.strip()
-        if self.text_numbers and len(stripped) <= _MAX_DIGITS and _NUMBER.fullmatch(stripped):
-            return int(stripped) if stripped.lstrip("+-").isdigit() else _float(float(stripped))
-        if self.text_booleans and stripped.lower() in ("true", "false"):
-            return self.canonical(stripped.lower() == "true")
-        if self.text_dates and _ISO_DATE.fullmatch(stripped):
-            try:
-                return _instant(datetime.datetime.fromisoformat(stripped))
-            except ValueError:
-                return text
-        if self.fold_text:
-            text = " ".join(text.casefold().split())
-        return ("pieces", *sorted(_PIECES.split(text))) if self.unordered_text else text
+            return _timestamp(datetime.datetime.fromisoformat(value), rules)
+        except ValueError:  # such as the 31st of February: text that no date is written like
+            return value
+    return value.casefold() if rules.text_case == "ignore" else value
 
 
-def _boolean(value: bool) -> Hashable:
-    return ("boolean", "true" if value else "false")
+def _timestamp(value: datetime.datetime, rules: ValueRules) -> Hashable:
+    """A zoned timestamp as microseconds of UTC, on integers: near year 1 and 9999 datetime itself would overflow."""
+    offset = value.utcoffset()
+    if offset is not None:
+        seconds = value.toordinal() * 86_400 + value.hour * 3_600 + value.minute * 60 + value.second
+        return ("instant", str(seconds * 10**6 + value.microsecond - offset // _MICROSECOND))
+    return value.date() if value.time() == datetime.time() else value
 
 
-def _float(value: float) -> Hashable:
-    if value.is_integer() and abs(value) < _LAST_EXACT_FLOAT:
-        return int(value)
-    return ("nan",) if math.isnan(value) else value
+def _list(value: list[Any], rules: ValueRules) -> Hashable:
+    return ("list", *(canonical(item, rules) for item in value))
 
 
-def _decimal(value: Decimal) -> Hashable:
-    whole = value.is_finite() and value == value.to_integral_value()
-    return int(value) if whole else ("nan",) if value.is_nan() else float(value)
+def _struct(value: dict[str, Any], rules: ValueRules) -> Hashable:
+    """Fields by name: their order is no part of the value."""
+    fields = sorted(value.items(), key=lambda field: repr(field[0]))
+    return ("struct", *((name, canonical(item, rules)) for name, item in fields))
 
 
-def _instant(value: datetime.datetime) -> Hashable:
-    """Zoned timestamps by instant; those without a zone are read as UTC, in which every backend runs."""
-    aware = value.replace(tzinfo=datetime.UTC) if value.tzinfo is None else value
-    return ("instant", aware)
-
-
-def _day(value: datetime.date) -> Hashable:
-    return ("instant", datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.UTC))
+_CANONICAL: Mapping[type, Callable[[Any, ValueRules], Hashable]] = {
+    bool: _boolean,
+    float: _float,
+    Decimal: _decimal,
+    str: _text,
+    datetime.datetime: _timestamp,
+    list: _list,
+    dict: _struct,
+}

@@ -1,78 +1,67 @@
-"""Identifier columns: which they are, and which of two results name rows of the same table (SQL.md section 4, rule 1)."""
+"""Which columns of a result are identifiers, and of which table (SQL.md section 4, rule 1)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bench_core.errors import UserError
 from sql_bench.types import Column, IdentifierRule, Row
 
+_NUMBER_AT_END = re.compile(r"\d+$")
+
 
 @dataclass(frozen=True)
-class Identifier:
-    """A column that names rows.
+class IdentifierColumn:
+    """A column of identifiers.
 
     Attributes:
-        place: its position among the columns.
-        name: its name in lower case.
-        tables: whose rows its values name; empty where the values do not tell.
+        position: where it stands in its result, from 0.
+        tables: what stands before the number in its values, one for each table they come from.
     """
 
-    place: int
-    name: str
+    position: int
     tables: frozenset[str]
 
-    def is_of_the_table_of(self, other: Identifier) -> bool:
-        """By the values of both; where those do not tell, by name."""
-        if self.tables and other.tables:
-            return not self.tables.isdisjoint(other.tables)
-        return self.name == other.name
+    def may_be_of_same_table(self, other: IdentifierColumn) -> bool:
+        """Whether the two share a table; a column without values may be of any."""
+        return not self.tables or not other.tables or bool(self.tables & other.tables)
 
 
-def identifiers_of(
+def identifier_columns(
     columns: Sequence[Column], rows: Sequence[Row], rule: IdentifierRule | None
-) -> tuple[Identifier, ...]:
-    """The identifier columns of a result: by name, or because every value that is not NULL matches the pattern.
+) -> list[IdentifierColumn]:
+    """The identifiers of a result: by name in any case, or because it has values and all of them match the pattern.
 
-    The part of a value that the pattern's first group matches names the table; without a group what stands before
-    the last underscore.
+    Nothing of the other side is looked at: a column is no identifier because it equals gold's.
 
     Raises:
-        UserError: the pattern is no regular expression.
+        UserError: the dataset's pattern is no regular expression.
     """
     if rule is None:
-        return ()
+        return []
+    names = {name.casefold() for name in rule.columns}
+    pattern = _compiled(rule.pattern)
     found = []
-    for place, column in enumerate(columns):
-        name = column.name.lower()
-        tables = _tables([row[place] for row in rows], rule.pattern) if rule.pattern else frozenset()
-        if tables or name in rule.columns:
-            found.append(Identifier(place, name, tables))
-    return tuple(found)
+    for position, column in enumerate(columns):
+        values = [row[position] for row in rows if row[position] is not None]
+        if column.name.casefold() in names or _all_match(values, pattern):
+            tables = frozenset(_NUMBER_AT_END.sub("", str(value)) for value in values)
+            found.append(IdentifierColumn(position, tables))
+    return found
 
 
-def _tables(values: Sequence[object], pattern: str) -> frozenset[str]:
-    """The tables that a column's values name; empty unless there are values and all of them match."""
-    compiled = _compiled(pattern)
-    tables = set()
-    for value in values:
-        if value is None:
-            continue
-        match = compiled.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            return frozenset()
-        tables.add((match.group(1) if compiled.groups else None) or match.group().rpartition("_")[0])
-    return frozenset(tables)
+def _all_match(values: Sequence[object], pattern: re.Pattern[str] | None) -> bool:
+    if pattern is None or not values:
+        return False
+    return all(isinstance(value, str) and pattern.fullmatch(value) is not None for value in values)
 
 
-@lru_cache(maxsize=8)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     try:
-        return re.compile(pattern)
+        return None if pattern is None else re.compile(pattern)
     except re.error as error:
         raise UserError(
-            f"The dataset's identifier pattern {pattern!r} is no regular expression ({error}); mend it in dataset.yaml."
+            f"The dataset's identifier pattern {pattern!r} is no regular expression: {error}; correct it in the card."
         ) from error

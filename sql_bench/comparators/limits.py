@@ -1,258 +1,270 @@
-"""Which rows a right prediction has, where a LIMIT or an order leaves a choice (SQL.md section 4, rules 3 and 4)."""
+"""Which rows of both sides are compared, given their outermost ORDER BY and LIMIT (SQL.md section 4, rules 3 and 4).
+
+A LIMIT makes the answer of a right statement depend on what the engine happens to return among ties, or among all rows
+where there is no order. So what is compared is a `Reading`: gold's rows with the rank of each (rows with equal sort
+keys have one rank), which of them must be there, and how many rows in all, in which order of ranks.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from sql_bench.comparators.equality import ValueRules
-from sql_bench.types import (
-    Difference,
-    Evidence,
-    ExecutionResult,
-    Outcome,
-    Question,
-    Row,
-    StatementShape,
-    Verdict,
-    VerdictKind,
-)
+from sql_bench.comparators.equality import ValueRules, canonical
+from sql_bench.comparators.stated_numbers import stated_numbers
+from sql_bench.types import Difference, Evidence, ExecutionResult, Outcome, Question, Row, Verdict, VerdictKind
 
-_WORDS = {5: "five", 10: "ten", 20: "twenty", 50: "fifty", 100: "hundred", 1000: "thousand"}
+_CORRECT = Verdict(VerdictKind.CORRECT)
+_CUT_SHORT = Verdict(VerdictKind.WRONG, Difference.CUT_SHORT, "gold has all rows, the prediction some without an order")
 
 
-@dataclass(frozen=True)
-class Expectation:
-    """What is known of the rows of a right prediction.
-
-    Attributes:
-        rows: gold rows that may be there, in gold's order.
-        required: for each of them whether it must be there.
-        blocks: for each of them the number of its tie; None where order is free.
-        first: position in `rows` of what comes first in the result: ties may begin before it.
-        n_rows: how many rows the prediction must have; None: any number.
-        is_open: rows that no run of gold shows may be there too.
-    """
-
-    rows: Sequence[Row]
-    required: Sequence[bool]
-    blocks: Sequence[int] | None = None
-    first: int = 0
-    n_rows: int | None = None
-    is_open: bool = False
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether just these rows must be there."""
-        return not self.is_open and all(self.required)
-
-    def found_blocks(self, n_found: int) -> list[int]:
-        """The tie each row of a prediction stands in, by its position."""
-        assert self.blocks is not None
-        return list(self.blocks[self.first : self.first + n_found])
+def _undetermined(detail: str) -> Verdict:
+    return Verdict(VerdictKind.UNDETERMINED, detail=detail)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An expectation, and the verdict on a prediction that meets it."""
-
-    expectation: Expectation
-    kind: VerdictKind = VerdictKind.CORRECT
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Confrontation:
-    """The prediction's rows and what they are held against; the first reading that they meet decides."""
-
-    found: Sequence[Row]
-    readings: tuple[Reading, ...]
-
-
-@dataclass(frozen=True)
-class LimitRules:
-    """Limits that do not mean "the first k".
+    """Rows to compare, and what it means if they agree.
 
     Attributes:
-        safety: limits that a dataset declares as mere caution.
-        told: a limit that the prompt asked for.
+        gold_rows: all rows that a right result may hold.
+        required: for each whether a right result must hold it.
+        predicted_rows: all rows of the prediction.
+        n_rows: how many rows a right result has (None: it does not matter).
+        gold_ranks: for each gold row its place in the order, ties sharing one; None where order does not count.
+        expected_ranks: the ranks of a right result's rows, from its first to its last; None as above.
+        only_gold: every predicted row must be among gold's.
+        if_right: the verdict where all that is so.
+        cut: the prediction's own LIMIT cut it.
     """
 
-    safety: frozenset[int] = frozenset()
-    told: int | None = None
-
-    def ignores(self, limit: int | None, question: Question) -> bool:
-        """Whether a statement's limit was written for caution only."""
-        if limit is None:
-            return False
-        return limit == self.told or (limit in self.safety and not _states(question.text, limit))
-
-
-def confront(gold: Evidence, predicted: Evidence, question: Question, rules: LimitRules) -> Confrontation | Verdict:
-    """Choose the runs to compare, or decide where the LIMITs alone do."""
-    expected, found = _Side.of(gold), _Side.of(predicted)
-    gold_is_cautious = rules.ignores(expected.shape.limit, question)
-    if expected.is_cut is not False and expected.shape.ordered and not gold_is_cautious:
-        return Confrontation(found.written.rows, tuple(_top_rows(expected)))
-    gold_is_whole = expected.is_cut is False
-    if gold_is_whole and found.is_cut and not rules.ignores(found.shape.limit, question):
-        detail = f"the prediction stops at {len(found.written.rows)} rows and gold does not"
-        return Verdict(VerdictKind.WRONG, Difference.CUT_SHORT, detail)
-    expected_rows = expected.written if gold_is_whole else expected.whole
-    found_rows = found.written if found.is_cut is False else found.whole
-    if expected_rows is not None and found_rows is not None:
-        return Confrontation(found_rows.rows, tuple(_all_rows(expected_rows, expected.shape.ordered)))
-    detail = "a result that its LIMIT cuts could not be had without it"
-    if expected_rows is not None:
-        return Confrontation(found.written.rows, (Reading(_may_hold(expected_rows.rows), _UNDETERMINED, detail),))
-    if found_rows is not None:
-        return Confrontation(found_rows.rows, (Reading(_must_hold(expected.written.rows), _UNDETERMINED, detail),))
-    return Verdict(VerdictKind.UNDETERMINED, detail=detail)
-
-
-_UNDETERMINED = VerdictKind.UNDETERMINED
+    gold_rows: Sequence[Row]
+    required: Sequence[bool]
+    predicted_rows: Sequence[Row]
+    n_rows: int | None
+    gold_ranks: Sequence[int] | None = None
+    expected_ranks: Sequence[int] | None = None
+    only_gold: bool = True
+    if_right: Verdict = _CORRECT
+    cut: bool = False
 
 
 @dataclass(frozen=True)
-class _Side:
-    """The runs of a statement.
+class Side:
+    """One side's rows, once LIMITs that do not count are taken off.
 
     Attributes:
-        written: as written, with its sort keys if they are known.
-        whole: without its LIMIT; None where that could not be had.
-        is_cut: whether the LIMIT leaves rows out; None where that is not known.
+        rows: what is compared.
+        keys: the sort keys beside each row, None where they are not known.
+        whole: all rows that there are without a LIMIT, None where that is not known.
+        whole_keys: the sort keys beside those.
+        cut: whether a LIMIT left rows out; None where that is not known.
+        ordered: the outermost query has an ORDER BY.
+        to_be_whole: its LIMIT does not count, but what it leaves out is not known.
     """
 
-    shape: StatementShape
-    written: ExecutionResult
-    whole: ExecutionResult | None
-    is_cut: bool | None
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> _Side:
-        written = evidence.as_written
-        shape = written.shape or StatementShape("")
-        with_keys = _if_it_ran(evidence.with_sort_keys) or written
-        if not shape.has_limit:
-            return cls(shape, with_keys, with_keys, False)
-        whole = _if_it_ran(evidence.without_limit)
-        if whole is not None:
-            return cls(shape, with_keys, whole, len(whole.rows) > len(written.rows))
-        is_below = shape.limit is not None and len(written.rows) < shape.limit
-        return cls(shape, with_keys, None, False if is_below else None)
+    rows: Sequence[Row]
+    keys: Sequence[Row] | None
+    whole: Sequence[Row] | None
+    whole_keys: Sequence[Row] | None
+    cut: bool | None
+    ordered: bool
+    to_be_whole: bool = False
 
 
-def _if_it_ran(result: ExecutionResult | None) -> ExecutionResult | None:
-    return result if result is not None and result.outcome is Outcome.OK else None
-
-
-def _all_rows(gold: ExecutionResult, ordered: bool) -> list[Reading]:
-    """All of gold's rows, in its order if it has one."""
-    rows, required = gold.rows, [True] * len(gold.rows)
-    unordered = Expectation(rows, required, n_rows=len(rows))
-    if not ordered:
-        return [Reading(unordered)]
-    if gold.sort_keys is not None:
-        return [Reading(Expectation(rows, required, _ties(gold.sort_keys), n_rows=len(rows)))]
-    return [
-        Reading(Expectation(rows, required, range(len(rows)), n_rows=len(rows))),
-        Reading(unordered, _UNDETERMINED, "gold's sort keys are not known: its order may have ties"),
-    ]
-
-
-def _top_rows(gold: _Side) -> list[Reading]:
-    """The first k rows of an ordered gold, where the tie that the cut runs through leaves a choice."""
-    keys = gold.written.sort_keys
-    if keys is None:
-        return _top_rows_without_keys(gold)
-    if gold.whole is not None and gold.whole.sort_keys is not None:
-        window = _window(gold.whole, keys)
-        if window is not None:
-            return [Reading(window)]
-    rows, ties = gold.written.rows, _ties(keys)
-    before_last_tie = [tie != ties[-1] for tie in ties]
-    return [
-        Reading(Expectation(rows, [True] * len(rows), ties, n_rows=len(rows))),
-        Reading(
-            Expectation(rows, before_last_tie, ties, n_rows=len(rows), is_open=True),
-            _UNDETERMINED,
-            "the rest of the tie that gold's LIMIT cuts is not known",
-        ),
-    ]
-
-
-def _top_rows_without_keys(gold: _Side) -> list[Reading]:
-    rows = gold.written.rows
-    detail = "gold's sort keys are not known: its LIMIT may cut a tie"
-    may_be = Expectation(rows, [False] * len(rows), n_rows=len(rows), is_open=True)
-    if gold.whole is not None:
-        may_be = Expectation(gold.whole.rows, [False] * len(gold.whole.rows), n_rows=len(rows))
-    return [
-        Reading(Expectation(rows, [True] * len(rows), range(len(rows)), n_rows=len(rows))),
-        Reading(may_be, _UNDETERMINED, detail),
-    ]
-
-
-def _window(whole: ExecutionResult, keys: Sequence[Row]) -> Expectation | None:
-    """The ties that the rows with these keys lie in: those wholly inside are required, of the others so many as fit.
+def read_side(evidence: Evidence, ignored_limits: frozenset[int]) -> Side:
+    """One side's rows.
 
     Args:
-        whole: the result without LIMIT and OFFSET, with its sort keys.
-        keys: the sort keys of the rows within the LIMIT; where they stand in the whole tells the OFFSET.
-
-    Returns:
-        None where the keys do not stand in the whole in this order.
+        evidence: its runs.
+        ignored_limits: numbers of an outermost LIMIT that does not count.
     """
-    n_rows = len(keys)
-    if not n_rows:
-        return Expectation((), (), (), n_rows=0)
-    all_keys, own = _canonical(whole.sort_keys or ()), _canonical(keys)
-    offset = next((p for p in range(len(all_keys) - n_rows + 1) if all_keys[p : p + n_rows] == own), None)
-    if offset is None:
-        return None
-    ties = _ties(whole.sort_keys or ())
-    first_tie, last_tie = ties[offset], ties[offset + n_rows - 1]
-    start, end = ties.index(first_tie), len(ties) - ties[::-1].index(last_tie)
-    # A tie is wholly inside unless the window begins behind its first row or ends before its last one.
-    partial = {
-        tie for tie, is_partial in ((first_tie, start < offset), (last_tie, offset + n_rows < end)) if is_partial
-    }
-    return Expectation(
-        whole.rows[start:end],
-        [tie not in partial for tie in ties[start:end]],
-        ties[start:end],
-        first=offset - start,
-        n_rows=n_rows,
+    written, shape = evidence.as_written, evidence.as_written.shape
+    ordered = shape is not None and shape.ordered
+    rows, keys = _with_keys(written, evidence.with_sort_keys)
+    if shape is None or not shape.has_limit:
+        return Side(rows, keys, rows, keys, cut=False, ordered=ordered)
+    ignored = shape.limit in ignored_limits
+    whole = evidence.without_limit
+    if whole is None or whole.outcome is not Outcome.OK:
+        return Side(rows, keys, None, None, cut=None, ordered=ordered, to_be_whole=ignored)
+    whole_keys = _keys(whole)
+    if ignored:
+        return Side(whole.rows, whole_keys, whole.rows, whole_keys, cut=False, ordered=ordered)
+    return Side(rows, keys, whole.rows, whole_keys, cut=len(whole.rows) > len(rows), ordered=ordered)
+
+
+def ignored_limits(question: Question) -> frozenset[int]:
+    """The dataset's safety limits that the question does not ask for."""
+    safety_limits = question.rules.safety_limits
+    return safety_limits - stated_numbers(question.text) if safety_limits else safety_limits
+
+
+def readings(gold: Side, predicted: Side) -> Iterator[Reading]:
+    """The ways to compare two sides, best first; the first under which they agree decides, and none means wrong."""
+    if gold.cut is False:
+        return _against_whole(gold, predicted)
+    if not gold.ordered or gold.to_be_whole:
+        return _against_sample(gold, predicted)
+    return _against_top(gold, predicted)
+
+
+def _against_whole(gold: Side, predicted: Side) -> Iterator[Reading]:
+    """Gold has all its rows: so must the prediction."""
+    if predicted.to_be_whole:
+        reason = "the prediction's safety LIMIT could not be taken off"
+        yield Reading(gold.rows, [False] * len(gold.rows), predicted.rows, None, if_right=_undetermined(reason))
+        return
+    yield from _in_order(gold, predicted, _if_as_many(predicted), bool(predicted.cut))
+
+
+def _if_as_many(predicted: Side) -> Verdict:
+    """What agreement with a whole gold is worth where the prediction has a LIMIT.
+
+    MAX(x) written as ORDER BY x DESC LIMIT 1 is right. Without an order the same number of rows is luck, unless all
+    rows that there are to choose from are the same.
+    """
+    if predicted.cut is False or predicted.ordered:
+        return _CORRECT
+    if predicted.cut is None:
+        return _undetermined("the prediction has a LIMIT without an order, and could not be run without it")
+    assert predicted.whole is not None
+    first = predicted.whole[0]
+    return _CORRECT if all(row == first for row in predicted.whole) else _CUT_SHORT
+
+
+def _against_top(gold: Side, predicted: Side) -> Iterator[Reading]:
+    """Gold is ordered and has a LIMIT: rows before the tie that it cuts are required, the rest is out of that tie."""
+    trusted = predicted.cut is False or predicted.ordered
+    if_right = _CORRECT if trusted else _undetermined("the prediction has a LIMIT without an order")
+    if predicted.to_be_whole:
+        if_right = _undetermined("the prediction's safety LIMIT could not be taken off")
+    top = _top(gold)
+    if top is not None:
+        rows, required, ranks, expected = top
+        cut = predicted.cut is True
+        yield Reading(rows, required, predicted.rows, len(expected), ranks, expected, if_right=if_right, cut=cut)
+        return
+    yield _as_it_stands(gold, predicted, if_right)
+    reason = "which of gold's rows tie at its LIMIT is not known"
+    shown, required = gold.rows, _before_last_tie(gold)
+    if gold.whole is not None:
+        shown, required = gold.whole, [False] * len(gold.whole)
+    yield Reading(
+        shown,
+        required,
+        predicted.rows,
+        len(gold.rows),
+        only_gold=gold.whole is not None,
+        if_right=_undetermined(reason),
     )
 
 
-def _may_hold(rows: Sequence[Row]) -> Expectation:
-    return Expectation(rows, [False] * len(rows))
+def _against_sample(gold: Side, predicted: Side) -> Iterator[Reading]:
+    """Gold's LIMIT has no order, or does not count: both sides are compared whole, as far as they are known."""
+    if gold.whole is not None and predicted.whole is not None:
+        yield Reading(gold.whole, [True] * len(gold.whole), predicted.whole, len(gold.whole))
+        return
+    reason = "a LIMIT without an order could not be taken off"
+    if gold.to_be_whole or predicted.to_be_whole:
+        reason = "a safety LIMIT could not be taken off"
+    found = predicted.rows if predicted.whole is None else predicted.whole
+    expected = gold.rows if gold.whole is None else gold.whole
+    must_be_found = gold.whole is None and predicted.whole is not None
+    yield Reading(
+        expected,
+        [must_be_found] * len(expected),
+        found,
+        None,
+        only_gold=gold.whole is not None,
+        if_right=_undetermined(reason),
+    )
 
 
-def _must_hold(rows: Sequence[Row]) -> Expectation:
-    return Expectation(rows, [True] * len(rows), is_open=True)
+def _in_order(gold: Side, predicted: Side, if_right: Verdict, cut: bool) -> Iterator[Reading]:
+    """All of gold's rows, in order where gold has one, up to ties of its keys."""
+    n_rows, required = len(gold.rows), [True] * len(gold.rows)
+    if not gold.ordered:
+        yield Reading(gold.rows, required, predicted.rows, n_rows, if_right=if_right, cut=cut)
+        return
+    if gold.keys is not None:
+        ranks = _ranks(gold.keys)
+        yield Reading(gold.rows, required, predicted.rows, n_rows, ranks, ranks, if_right=if_right, cut=cut)
+        return
+    yield _as_it_stands(gold, predicted, if_right)
+    unknown = _undetermined("gold's sort keys are not known, so rows in another order may be ties")
+    yield Reading(gold.rows, required, predicted.rows, n_rows, if_right=unknown, cut=cut)
 
 
-def _ties(keys: Sequence[Row]) -> list[int]:
-    """Numbers of the ties: neighbours with equal keys share one."""
-    canonical = _canonical(keys)
-    numbers = [0] if canonical else []
-    for previous, key in pairwise(canonical):
-        numbers.append(numbers[-1] + (previous != key))
-    return numbers
+def _as_it_stands(gold: Side, predicted: Side, if_right: Verdict) -> Reading:
+    """Gold's rows in the very order in which they came."""
+    places = range(len(gold.rows))
+    required = [True] * len(gold.rows)
+    return Reading(
+        gold.rows,
+        required,
+        predicted.rows,
+        len(gold.rows),
+        places,
+        places,
+        if_right=if_right,
+        cut=predicted.cut is True,
+    )
 
 
-def _canonical(keys: Sequence[Row]) -> list[tuple[Hashable, ...]]:
-    """Keys with a value of their own for NaN, which equals nothing in Python."""
-    strict = ValueRules()
-    return [tuple(map(strict.canonical, key)) for key in keys]
+def _top(gold: Side) -> tuple[list[Row], list[bool], list[int], list[int]] | None:
+    """Gold's rows with those that tie at its ends, which are required, their ranks, and the ranks its rows have.
+
+    None where keys are not known. An OFFSET makes a tie at the first row too.
+    """
+    if gold.whole is None or gold.whole_keys is None or gold.keys is None:
+        return None
+    whole_ranks = _ranks(gold.whole_keys)
+    rank_of = dict(zip(map(_tie_key, gold.whole_keys), whole_ranks, strict=True))
+    expected = [rank_of.get(_tie_key(key)) for key in gold.keys]
+    window = [rank for rank in expected if rank is not None]
+    if len(window) != len(expected):  # the two runs saw different keys
+        return None
+    n_shown, n_there = Counter(window), Counter(whole_ranks)
+    kept = [place for place, rank in enumerate(whole_ranks) if rank in n_shown]
+    ranks = [whole_ranks[place] for place in kept]
+    return [gold.whole[place] for place in kept], [n_shown[r] == n_there[r] for r in ranks], ranks, window
 
 
-def _states(text: str, number: int) -> bool:
-    """Whether a text has the number in it, in digits or, if it is a usual one, as a word."""
-    digits = rf"(?<![\w.,-])(?:{number}|{number:,})(?![\w%]|[.,]\d)"
-    word = _WORDS.get(number)
-    return bool(re.search(digits, text)) or (word is not None and bool(re.search(rf"(?i)\b{word}\b", text)))
+def _before_last_tie(gold: Side) -> list[bool]:
+    """Which rows do not tie with the last one; none where keys are not known."""
+    if gold.keys is None or not gold.keys:
+        return [False] * len(gold.rows)
+    keys = [_tie_key(key) for key in gold.keys]
+    return [key != keys[-1] for key in keys]
+
+
+def _with_keys(written: ExecutionResult, keyed: ExecutionResult | None) -> tuple[Sequence[Row], Sequence[Row] | None]:
+    """The rows as written, from the run that has keys beside them if there is one."""
+    if keyed is None or keyed.outcome is not Outcome.OK or len(keyed.rows) != len(written.rows):
+        return written.rows, _keys(written)
+    return keyed.rows, _keys(keyed)
+
+
+def _keys(result: ExecutionResult) -> Sequence[Row] | None:
+    keys = result.sort_keys
+    return keys if keys is not None and len(keys) == len(result.rows) else None
+
+
+def _ranks(keys: Sequence[Row]) -> list[int]:
+    """The place of each row's key among the distinct keys, in the order in which they come."""
+    place_of: dict[Hashable, int] = {}
+    return [place_of.setdefault(_tie_key(key), len(place_of)) for key in keys]
+
+
+_TIE_RULES = ValueRules()
+_TIE_DIGITS = 12
+"""Sums of floats differ in their last digits with the order of summation: fractions equal to 12 digits tie."""
+
+
+def _tie_key(keys: Row) -> Hashable:
+    return tuple(
+        float(f"{key:.{_TIE_DIGITS}g}") if isinstance(key, float) and key % 1 > 0 else canonical(key, _TIE_RULES)
+        for key in keys
+    )

@@ -128,7 +128,8 @@ def can_pair_all(left: Counter[Cells], right: Counter[Cells], rules: ValueRules,
     if left.total() > right.total():
         return False
     if len(left) == len(right) == 1:
-        return canonically_equal(*left, *right, rules)
+        (row,), (other,) = left, right
+        return canonically_equal(row, other, rules)
     equal = _equal_rows(left, right, rules, budget)
     return all(equal.values()) and _saturates(left, right, equal, budget)
 

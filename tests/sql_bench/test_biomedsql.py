@@ -2,8 +2,19 @@
 
 import pytest
 
+from sql_bench.comparators.answer import AnswerComparator
 from sql_bench.comparators.biomedsql import BiomedSqlComparator
-from sql_bench.types import Column, Difference, Evidence, ExecutionResult, Outcome, Question, VerdictKind
+from sql_bench.types import (
+    Column,
+    ComparisonRules,
+    Difference,
+    Evidence,
+    ExecutionResult,
+    IdentifierRule,
+    Outcome,
+    Question,
+    VerdictKind,
+)
 
 
 def evidence(names, *rows):
@@ -63,3 +74,20 @@ def test_two_templates_compare_whole_numbers(question_id, gold, predicted, kind)
 
 def test_a_switch_is_part_of_the_description():
     assert BiomedSqlComparator().describe() != BiomedSqlComparator(empty_sets_agree=False).describe()
+
+
+RULES = ComparisonRules(IdentifierRule(frozenset({"uuid"}), None))
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "kind"),
+    [
+        (evidence(["n"], (60,)), evidence(["n"], (7,)), VerdictKind.WRONG),
+        (evidence(["UUID", "name"], ("a", "x")), evidence(["name"], ("x",)), VerdictKind.CORRECT),
+        (evidence(["UUID", "p"], ("a", 0.5)), evidence(["UUID", "p"], ("a", 0.9)), VerdictKind.WRONG),
+    ],
+    ids=["fault 1, any count", "fault 1, rows without UUID", "fault 2, contradicting values"],
+)
+def test_answer_has_neither_fault(gold, predicted, kind):
+    question = Question("Q1.1", "?", ("SELECT 1",), rules=RULES)
+    assert AnswerComparator().compare(gold, predicted, question).kind is kind
