@@ -16,7 +16,7 @@ from bench_core.identity import Json, canonical_json, content_hash
 from bench_core.manifest import slug
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.execution import Executions, gold_item
-from sql_bench.metrics import QuestionVerdict, Scores, count
+from sql_bench.metrics import GoldContent, QuestionVerdict, Scores, count, gold_content
 from sql_bench.types import (
     Comparator,
     Difference,
@@ -95,6 +95,7 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Call
             question.question_id,
             question_verdict(question, by_question[question.question_id], comparison, comparator),
             answerable=bool(question.golds),
+            gold_content=_gold_content(question, comparison.golds),
             complaints=_complaints(by_question[question.question_id], comparison.executions),
         )
         for question in progress(comparison.dataset.questions, f"compare {comparison.system} by {name}")
@@ -124,6 +125,15 @@ def question_verdict(
     if predicted.as_written.outcome is not Outcome.OK:
         return Verdict(VerdictKind(predicted.as_written.outcome.value), detail=predicted.as_written.message)
     return best_verdict([comparator.compare(gold, predicted, question) for gold in ran])
+
+
+def _gold_content(question: Question, golds: Executions) -> GoldContent:
+    """What the first gold that ran holds."""
+    for number in range(len(question.golds)):
+        ran = golds.evidence(gold_item(question.question_id, number)).as_written
+        if ran.outcome is Outcome.OK:
+            return gold_content(ran.rows)
+    return "rows"
 
 
 def _complaints(prediction: Prediction, executions: Executions) -> tuple[str, ...]:
@@ -183,6 +193,7 @@ def _verdict_json(found: QuestionVerdict) -> dict[str, Any]:
         "difference": verdict.difference.value if verdict.difference else None,
         "detail": verdict.detail,
         "figures": dict(verdict.figures),
+        "gold_content": found.gold_content,
         "complaints": list(found.complaints),
     }
 
@@ -190,7 +201,9 @@ def _verdict_json(found: QuestionVerdict) -> dict[str, Any]:
 def _verdict_from_json(item: Mapping[str, Any]) -> QuestionVerdict:
     difference = Difference(item["difference"]) if item["difference"] else None
     verdict = Verdict(VerdictKind(item["kind"]), difference, item["detail"], item["figures"])
-    return QuestionVerdict(item["question_id"], verdict, item["answerable"], tuple(item["complaints"]))
+    return QuestionVerdict(
+        item["question_id"], verdict, item["answerable"], item["gold_content"], tuple(item["complaints"])
+    )
 
 
 def _per_question_csv(verdicts: Iterable[QuestionVerdict]) -> str:

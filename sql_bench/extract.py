@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from sql_bench.types import PredictionStatus
 
@@ -17,14 +18,16 @@ _FENCE = re.compile(
     r"```[ \t]*(?:[\w+-]+[ \t]*(?=\n)|(?:sql|bigquery|googlesql|duckdb|postgres\w*)\b)?(.*?)(```|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
+# A model may write anything of any length, so no pattern may try a run of characters in more than one way: quantifiers
+# are possessive (`*+`) where two neighbours could share a run.
 # WITH and FROM are English too: they begin a query only as `WITH name AS (`, and FROM only at the start of a line.
-_WITH = r"with\s+(?:recursive\s+)?[\w`\"]+\s*(?:\([^()]*\)\s*)?as\s*(?:(?:not\s+)?materialized\s*)?\("
+_WITH = r"with\s++(?:recursive\s++)?[\w`\"]++\s*+(?:\([^()]*+\)\s*+)?as\s*+(?:(?:not\s++)?materialized\s*+)?\("
 _LINE_START = re.compile(
-    rf"^[\s`>*]*(?:[\[*]*\w+[\]*]*\s*:\s*`*\s*)?(?P<query>[(\s]*select\b|{_WITH}|from\s+[\w`\"(])",
+    rf"^[ \t`>*]*+(?:\[?\w++[\]*]*+[ \t]*+:[ \t`]*+)?(?P<query>[(\s]{{0,99}}+select\b|{_WITH}|from\s++[\w`\"(])",
     re.IGNORECASE | re.MULTILINE,
 )
 _ANYWHERE = re.compile(
-    rf"\bSELECT\b|(?i:{_WITH})|\b(?i:select\s+(?:distinct\b|count\b|\*|[\w`\".]+\s*(?:,|\s+from\b)))"
+    rf"\bSELECT\b|(?i:{_WITH})|\b(?i:select\s++(?:distinct\b|count\b|\*|[\w`\".]++\s*+(?:,|(?<=\s)from\b)))"
 )
 _STATEMENT_START = re.compile(
     r"\s*(?:select|with|from|insert|update|delete|merge|create|drop|alter|truncate|replace|grant|revoke|attach|detach|"
@@ -41,6 +44,8 @@ _ABSTENTION = re.compile(
     r"(?:information|data|column|table)",
     re.IGNORECASE,
 )
+_BETWEEN_STATEMENTS = "; \t\r\n"
+_MOST_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -115,25 +120,42 @@ def _one_statement(text: str, dialect: str) -> Extraction:
 
 
 def _split(text: str, dialect: str) -> tuple[str, str]:
-    """The text up to the first semicolon that ends a statement, and what stands behind it, comments left out."""
+    """The first statement without its semicolon, and what stands behind that, comments left out."""
+    body = text.strip(_BETWEEN_STATEMENTS)
+    start, end = _first_statement(body, dialect)
+    return body[start:end].strip(), _without_comments(body[end + 1 :])
+
+
+def _first_statement(body: str, dialect: str) -> tuple[int, int]:
+    """Where the first statement begins, and where the semicolon stands that ends it; else the end of the text.
+
+    Prose behind a statement need not be SQL ("it's"). Where the whole cannot be read, the text up to each of the first
+    semicolons is tried.
+    """
     import sqlglot
     from sqlglot.errors import TokenError
 
-    body = text.strip()
-    position = body.find(";")
-    while position >= 0:
+    from sql_bench.guard import MAX_SQL_BYTES
+
+    if len(body) > MAX_SQL_BYTES:  # the guard refuses it, however many statements it holds
+        return 0, len(body)
+    ends = [match.end() for match in islice(re.finditer(";", body), _MOST_ATTEMPTS)]
+    for end in [len(body), *ends] if ends else []:
         try:
-            tokens = sqlglot.tokenize(body[: position + 1], read=dialect)
-        except TokenError:  # the semicolon stands inside a string or a comment
-            tokens = []
-        if tokens and tokens[-1].text == ";":
-            if len(tokens) > 1:
-                return body[:position].strip(), _without_comments(body[position + 1 :])
-            body = body[position + 1 :].strip()  # nothing stands before it
-            position = -1
-        position = body.find(";", position + 1)
-    return body, ""
+            tokens = sqlglot.tokenize(body[:end], read=dialect)
+        except TokenError:
+            continue
+        start = 0
+        for previous, token in zip([None, *tokens], tokens, strict=False):
+            if token.token_type.name != "SEMICOLON":
+                continue
+            if previous is not None and previous.token_type.name != "SEMICOLON":
+                return start, token.start
+            start = token.end + 1  # nothing but comments stands before it
+        if end == len(body):
+            return start, end
+    return 0, len(body)
 
 
 def _without_comments(text: str) -> str:
-    return re.sub(r"--[^\n]*|/\*.*?\*/|^[\s;]+", " ", text, flags=re.DOTALL).strip("; \t\n")
+    return re.sub(r"--[^\n]*+|/\*.*?(?:\*/|\Z)|^[\s;]++", " ", text, flags=re.DOTALL).strip(_BETWEEN_STATEMENTS)

@@ -82,6 +82,13 @@ def _notes(systems: Sequence[ScoredSystem]) -> list[str]:
                 f"{system.dataset_id}, not in N: {system.system} rightly abstained from {right} of {unanswerable} "
                 "unanswerable questions (reliability scores are in scores.json)."
             )
+        trivial = system.scores.gold_contents
+        if trivial and system.scores.ex_without_trivial_golds is not None:
+            listed = ", ".join(f"{number} {content.replace('_', ' ')}" for content, number in trivial.items())
+            notes.append(
+                f"{system.dataset_id}: gold results that say little: {listed}; without them {system.system} by "
+                f"{system.comparator} has EX {100 * system.scores.ex_without_trivial_golds:.2f} %."
+            )
         n_rejected = sum(bool(found.complaints) for found in system.verdicts)
         if n_rejected:
             notes.append(

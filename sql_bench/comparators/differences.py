@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sql_bench.comparators.match import Match, contained
 from sql_bench.comparators.matching import BudgetSpent
-from sql_bench.types import Difference
+from sql_bench.types import Difference, VerdictKind
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ def name_difference(match: Match) -> NamedDifference:
     """The difference of a match that does not agree; a question that its search budget cannot answer counts as no."""
     plan, reading = match.plan, match.reading
     anchored = bool(plan.identifiers)
-    as_set = _answer(match.agrees_as_set)
+    limits_allow = reading.if_right.kind is not VerdictKind.WRONG
+    as_set = limits_allow and _answer(match.agrees_as_set)
     if anchored and _answer(match.rows_agree):
         if _answer(_loosely_typed(match).agrees):
             return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values", rows_agree=True)
@@ -42,13 +43,13 @@ def name_difference(match: Match) -> NamedDifference:
     if reading.gold_ranks is not None and _answer(lambda: match.rows_agree(in_order=False)):
         detail = "the same rows in an order that gold's keys do not allow"
         return NamedDifference(Difference.ORDER_ONLY, detail, agrees_as_set=as_set)
-    if not match.as_set and _answer(lambda: match.rows_agree(as_set=True)):
+    if reading.cut and _has_fewer_rows(match) and _answer(match.of(contained(reading)).rows_agree):
+        return NamedDifference(Difference.CUT_SHORT, f"right as far as it goes, {_count(match)}")
+    if limits_allow and not match.as_set and _answer(lambda: match.rows_agree(as_set=True)):
         detail = f"the same rows another number of times, {_count(match)}"
         return NamedDifference(Difference.DUPLICATES_ONLY, detail, agrees_as_set=as_set)
     if _answer(_loosely_typed(match).rows_agree):
         return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values")
-    if reading.cut and _has_fewer_rows(match) and _answer(match.of(contained(reading)).rows_agree):
-        return NamedDifference(Difference.CUT_SHORT, f"right as far as it goes, {_count(match)}")
     if _answer(match.identifiers_agree):
         return NamedDifference(Difference.VALUES, "the right identifiers beside other values")
     if not anchored and _answer(lambda: _only_values_differ(match)):

@@ -16,7 +16,7 @@ from sql_bench.comparators.stated_numbers import stated_numbers
 from sql_bench.types import Difference, Evidence, ExecutionResult, Outcome, Question, Row, Verdict, VerdictKind
 
 _CORRECT = Verdict(VerdictKind.CORRECT)
-_CUT_SHORT = Verdict(VerdictKind.WRONG, Difference.CUT_SHORT, "gold has all rows, the prediction some without an order")
+_CUT_SHORT = Verdict(VerdictKind.WRONG, Difference.CUT_SHORT, "gold has all rows, the prediction has left some out")
 
 
 def _undetermined(detail: str) -> Verdict:
@@ -116,16 +116,21 @@ def _against_whole(gold: Side, predicted: Side) -> Iterator[Reading]:
         reason = "the prediction's safety LIMIT could not be taken off"
         yield Reading(gold.rows, [False] * len(gold.rows), predicted.rows, None, if_right=_undetermined(reason))
         return
-    yield from _in_order(gold, predicted, _if_as_many(predicted), bool(predicted.cut))
+    yield from _in_order(gold, predicted, _if_all_there(gold, predicted), bool(predicted.cut))
 
 
-def _if_as_many(predicted: Side) -> Verdict:
+def _if_all_there(gold: Side, predicted: Side) -> Verdict:
     """What agreement with a whole gold is worth where the prediction has a LIMIT.
 
-    MAX(x) written as ORDER BY x DESC LIMIT 1 is right. Without an order the same number of rows is luck, unless all
-    rows that there are to choose from are the same.
+    MAX(x) written as ORDER BY x DESC LIMIT 1 is right; with another number of rows a LIMIT cannot have given gold's,
+    even where repeated rows do not count. Without an order the same number of rows is luck, unless all rows that there
+    are to choose from are the same.
     """
-    if predicted.cut is False or predicted.ordered:
+    if predicted.cut is False:
+        return _CORRECT
+    if predicted.ordered and predicted.cut:
+        return _CORRECT if len(predicted.rows) == len(gold.rows) else _CUT_SHORT
+    if predicted.ordered:
         return _CORRECT
     if predicted.cut is None:
         return _undetermined("the prediction has a LIMIT without an order, and could not be run without it")
@@ -144,6 +149,9 @@ def _against_top(gold: Side, predicted: Side) -> Iterator[Reading]:
     if top is not None:
         rows, required, ranks, expected = top
         cut = predicted.cut is True
+        if len(predicted.rows) != len(expected):  # as many rows as gold's LIMIT leaves, even where repeats do not count
+            detail = f"{len(predicted.rows)} rows instead of {len(expected)}"
+            if_right = Verdict(VerdictKind.WRONG, Difference.ROWS, detail)
         yield Reading(rows, required, predicted.rows, len(expected), ranks, expected, if_right=if_right, cut=cut)
         return
     yield _as_it_stands(gold, predicted, if_right)

@@ -230,3 +230,34 @@ def test_forbidding_extra_columns_changes_only_that(verdict_of: Any) -> None:
     verdict = verdict_of(SIGNIFICANT, wide, extra_columns="forbid")
     assert (verdict.kind, verdict.difference, verdict.figures["extra_columns"]) == (WRONG, Difference.COLUMNS, 4.0)
     assert verdict_of(SIGNIFICANT, SIGNIFICANT + " ORDER BY p", extra_columns="forbid").kind is CORRECT
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "difference"),
+    [
+        # k in all, even where a dropped identifier makes repeated rows not count
+        (
+            "SELECT UUID, gene FROM gwas WHERE p < 0.5 ORDER BY p, bp LIMIT 3",
+            "SELECT SNP, gene FROM gwas ORDER BY p, bp LIMIT 70",
+            Difference.ROWS,
+        ),
+        # a LIMIT that leaves rows out of a whole gold, however the values repeat
+        (
+            "SELECT MAX(chr) FROM gwas WHERE chr > 3",
+            "SELECT UUID, chr, p FROM gwas WHERE chr > 3 ORDER BY p, bp LIMIT 3",
+            Difference.CUT_SHORT,
+        ),
+        (
+            "SELECT DISTINCT gene FROM drugs",
+            "SELECT year, gene FROM drugs ORDER BY year, name LIMIT 8",
+            Difference.CUT_SHORT,
+        ),
+        ("SELECT chr FROM gwas ORDER BY bp", "SELECT chr FROM gwas ORDER BY bp LIMIT 20", Difference.CUT_SHORT),
+    ],
+)
+def test_a_limit_counts_even_where_repeated_rows_do_not(
+    verdict_of: Any, gold: str, predicted: str, difference: Difference
+) -> None:
+    verdict = verdict_of(gold, predicted)
+    assert (verdict.kind, verdict.difference) == (WRONG, difference)
+    assert verdict.figures["set"] == 0.0

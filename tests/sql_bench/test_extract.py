@@ -116,8 +116,43 @@ def test_a_string_is_what_the_dialect_says():
     assert extract(r"SELECT 'a\'; SELECT 2", "postgres").status is REFUSED
 
 
+LONG = 50_000
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        ("\n" * LONG + "x", NO_SQL),
+        ("> " * LONG, NO_SQL),
+        ("[" + "*" * LONG + "a", NO_SQL),
+        ("with a (" * LONG, NO_SQL),
+        ("Please select a" + " " * LONG, NO_SQL),
+        ("(\n" * LONG, NO_SQL),
+        ("<think>" * LONG, NO_SQL),
+        ("```" * LONG, NO_SQL),
+        ("cannot be " * LONG, NO_SQL),
+        ("SELECT '" + ";" * LONG + "' AS a", SQL),
+        ("SELECT '" + ";" * LONG, SQL),
+        ("SELECT 1;" + "/*" * LONG, SQL),
+    ],
+)
+def test_a_long_run_of_anything_comes_to_an_end(raw, status):
+    """Each of these took minutes to hours with patterns that can split a run in many ways."""
+    assert extract(raw, "bigquery").status is status
+
+
+def test_a_semicolon_behind_a_comment_alone_ends_no_statement():
+    found = extract("```sql\n-- a draft;\n;\nSELECT a FROM t; -- it's done\n```", "bigquery")
+    assert (found.status, found.sql) == (SQL, ANSWER)
+
+
+def test_prose_with_an_apostrophe_does_not_hide_a_second_statement():
+    assert extract("SELECT 'x;y'; DROP TABLE t; that's all", "bigquery").status is REFUSED
+
+
 @given(
-    st.text(alphabet=st.sampled_from("SELECT FROM with;`'\"\\\n-/*<think></think>ab1()é\x00"), max_size=120) | st.text()
+    st.text(alphabet=st.sampled_from("SELECT FROM with;`'\"\\\n-/*<think></think>ab1()é\x00"), max_size=120)
+    | st.text(alphabet=st.characters(codec=None))
 )
 def test_no_text_makes_it_fail(raw):
     found = extract(raw, "bigquery")

@@ -1,6 +1,6 @@
 import pytest
 
-from sql_bench.metrics import QuestionVerdict, count
+from sql_bench.metrics import QuestionVerdict, count, gold_content
 from sql_bench.types import Difference, Verdict, VerdictKind, best_verdict
 
 
@@ -69,3 +69,42 @@ def test_the_best_of_several_golds_counts():
     assert best_verdict([wrong, undetermined, correct]) is correct
     assert best_verdict([wrong, undetermined]) is undetermined
     assert best_verdict([wrong]) is wrong
+
+
+def test_golds_that_say_little_are_counted_and_ex_given_without_them():
+    correct, wrong = Verdict(VerdictKind.CORRECT), Verdict(VerdictKind.WRONG)
+    scores = count(
+        [
+            QuestionVerdict("a", correct, gold_content="empty"),
+            QuestionVerdict("b", correct, gold_content="zero"),
+            QuestionVerdict("c", correct),
+            QuestionVerdict("d", wrong),
+            QuestionVerdict("e", Verdict(VerdictKind.GOLD_INVALID), gold_content="empty"),
+        ]
+    )
+    assert (scores.ex, scores.ex_without_trivial_golds) == (0.75, 0.5)
+    assert scores.gold_contents == {"empty": 1, "zero": 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "content"),
+    [
+        ((), "empty"),
+        (((None, None), (None, None)), "null_only"),
+        (((0,),), "zero"),
+        (((0.0,),), "zero"),
+        (((0, 1),), "rows"),
+        (((0,), (0,)), "rows"),
+        (((None, 1),), "rows"),
+        ((("0",),), "rows"),
+        (((False,),), "rows"),
+    ],
+)
+def test_what_a_gold_result_holds(rows, content):
+    assert gold_content(rows) == content
+
+
+def test_what_is_undecided_is_neither_gain_nor_loss_of_reliability():
+    found = verdicts("correct", "undetermined") + verdicts("correct_abstention", answerable=False)
+    assert count(found).reliability["5"] == pytest.approx(2 / 3)
+    assert count([*found, *verdicts("backend_error")]).reliability == {}
