@@ -25,11 +25,13 @@ class Column:
         name: the key in CSV and JSON.
         header: what people read.
         decimals: digits after the point of its floats, in the forms for people.
+        optional: left out of the forms for people where every cell is 0 or missing; machines always get it.
     """
 
     name: str
     header: str
     decimals: int = 4
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,23 @@ class Table:
     def render(self, form: Format) -> str:
         """The table as text that ends with a newline."""
         forms = {
-            "rich": self._rich,
-            "markdown": self._markdown,
-            "latex": self._latex,
+            "rich": self._for_people()._rich,
+            "markdown": self._for_people()._markdown,
+            "latex": self._for_people()._latex,
             "csv": self._csv,
             "json": self._json,
         }
         return forms[form]()
+
+    def _for_people(self) -> Table:
+        """The table without optional columns that say nothing."""
+        shown = [
+            index
+            for index, column in enumerate(self.columns)
+            if not column.optional or any(row[index] not in (None, 0) for row in self.rows)
+        ]
+        rows = [[row[index] for index in shown] for row in self.rows]
+        return Table(self.title, [self.columns[index] for index in shown], rows, self.notes)
 
     def _text_rows(self, missing: str) -> list[list[str]]:
         return [

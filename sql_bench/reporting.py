@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench_core.errors import UserError
 from bench_core.tables import Cell, Column, Table
@@ -27,7 +27,7 @@ _SHOWN_KINDS = (
 
 
 def scores_table(systems: Sequence[ScoredSystem]) -> Table:
-    """One row a system and comparator: EX with its interval, its upper bound, figures, and the verdicts counted."""
+    """One row a system and comparator: EX with its interval and bounds, figures, and the verdicts counted."""
     figures = sorted({name for system in systems for name in system.scores.figures})
     columns = [
         Column("dataset", "dataset"),
@@ -38,12 +38,14 @@ def scores_table(systems: Sequence[ScoredSystem]) -> Table:
         Column("ex_low_percent", "95 % from", 2),
         Column("ex_high_percent", "to", 2),
         Column("ex_upper_percent", "EX upper %", 2),
-        *(Column(name, _figure_header(name), 3) for name in figures),
+        Column("ex_telling_percent", "EX telling %", 2, optional=True),
+        *(Column(name, _figure_header(name), 3, optional=True) for name in figures),
         Column("correct", "correct"),
-        *(Column(kind.value, kind.value) for kind in _SHOWN_KINDS),
+        *(Column(kind.value, kind.value.replace("_", " "), optional=True) for kind in _SHOWN_KINDS),
+        Column("rejected_elsewhere", "rejected elsewhere", optional=True),
+        Column("correct_abstention", "right abstentions", optional=True),
     ]
-    rows = [_scores_row(system, figures) for system in systems]
-    return Table("Text to SQL", columns, rows, _notes(systems))
+    return Table("Text to SQL", columns, [_scores_row(system, figures) for system in systems], _notes(systems))
 
 
 def _figure_header(name: str) -> str:
@@ -53,15 +55,18 @@ def _figure_header(name: str) -> str:
 def _scores_row(system: ScoredSystem, figures: Sequence[str]) -> list[Cell]:
     scores = system.scores
     low, high = scores.interval or (None, None)
+    telling = scores.ex_without_trivial_golds if scores.gold_contents else None
     return [
         system.dataset_id,
         system.comparator,
         system.system,
         scores.n,
-        *(None if value is None else 100 * value for value in (scores.ex, low, high, scores.ex_upper)),
+        *(None if value is None else 100 * value for value in (scores.ex, low, high, scores.ex_upper, telling)),
         *(scores.figures.get(name) for name in figures),
         scores.n_correct,
         *(scores.counts.get(kind.value, 0) for kind in _SHOWN_KINDS),
+        sum(bool(found.complaints) for found in system.verdicts),
+        scores.counts.get(VerdictKind.CORRECT_ABSTENTION.value, 0),
     ]
 
 
@@ -71,33 +76,30 @@ def _notes(systems: Sequence[ScoredSystem]) -> list[str]:
         "counted as right. Intervals: Wilson, 95 %.",
     ]
     for system in systems:
-        without = {kind: number for kind, number in system.scores.counts.items() if kind.startswith("gold_")}
+        scores, dataset_id = system.scores, system.dataset_id
+        without = {kind: number for kind, number in scores.counts.items() if kind.startswith("gold_")}
         if without:
-            listed = ", ".join(f"{number} {kind}" for kind, number in without.items())
-            notes.append(f"{system.dataset_id}: not in N for want of a gold result: {listed}.")
+            notes.append(f"{dataset_id}: not in N for want of a gold result: {_listed(without)}.")
         unanswerable = sum(not found.answerable for found in system.verdicts)
         if unanswerable:
-            right = system.scores.counts.get(VerdictKind.CORRECT_ABSTENTION.value, 0)
             notes.append(
-                f"{system.dataset_id}, not in N: {system.system} rightly abstained from {right} of {unanswerable} "
-                "unanswerable questions (reliability scores are in scores.json)."
+                f"{dataset_id}: {unanswerable} questions that cannot be answered are not in N; right abstentions are "
+                "counted beside it, reliability scores are in scores.json."
             )
-        trivial = system.scores.gold_contents
-        if trivial and system.scores.ex_without_trivial_golds is not None:
-            listed = ", ".join(f"{number} {content.replace('_', ' ')}" for content, number in trivial.items())
+        if scores.gold_contents:
+            notes.append(f"{dataset_id}: EX telling leaves out golds that say little: {_listed(scores.gold_contents)}.")
+        if any(found.complaints for found in system.verdicts):
             notes.append(
-                f"{system.dataset_id}: gold results that say little: {listed}; without them {system.system} by "
-                f"{system.comparator} has EX {100 * system.scores.ex_without_trivial_golds:.2f} %."
+                f"{dataset_id}: rejected elsewhere counts statements that ran here and that BigQuery would reject "
+                "(complaints are in verdicts.jsonl)."
             )
-        n_rejected = sum(bool(found.complaints) for found in system.verdicts)
-        if n_rejected:
-            notes.append(
-                f"{system.dataset_id}: {n_rejected} statements of {system.system} ran here that BigQuery would reject "
-                "(complaints in verdicts.jsonl)."
-            )
-        if not system.scores.complete:
+        if not scores.complete:
             notes.append(f"{system.system}: the backend failed on some questions; run it again for an EX.")
     return list(dict.fromkeys(notes))
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items())
 
 
 def per_question_table(systems: Sequence[ScoredSystem]) -> Table:

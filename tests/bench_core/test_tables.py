@@ -62,3 +62,12 @@ def test_every_form_ends_with_a_newline_and_takes_no_rows(form):
 def test_a_row_of_the_wrong_length_is_refused():
     with pytest.raises(ValueError, match="2 cells for 1 columns"):
         Table("t", [Column("a", "a")], [["x", "y"]])
+
+
+def test_an_optional_column_that_says_nothing_is_for_machines_only():
+    columns = [Column("a", "a"), Column("b", "bees", optional=True), Column("c", "seas", optional=True)]
+    table = Table("t", columns, [["x", 0, 1], ["y", None, 0]])
+    for form in ("rich", "markdown", "latex"):
+        assert "bees" not in table.render(form) and "seas" in table.render(form)
+    assert json.loads(table.render("json"))["rows"][0] == {"a": "x", "b": 0, "c": 1}
+    assert table.render("csv").startswith("a,b,c")
