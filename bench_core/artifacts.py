@@ -34,11 +34,15 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BenchError(f"{path} cannot be written: {error.strerror or error}.") from error
     _sync_folder(path.parent)
 
 
@@ -59,12 +63,13 @@ def read_json(path: Path) -> Any:
     """Read one JSON value.
 
     Raises:
+        FileNotFoundError: no such file.
         BadFile: the file does not hold JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise BadFile(path, f"this is not JSON ({error.msg})", error.lineno) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadFile(path, f"this is not JSON ({error})") from error
 
 
 def file_sha256(path: Path) -> str:

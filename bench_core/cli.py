@@ -1,11 +1,10 @@
-"""What the two command lines share: errors as one sentence, output forms, folders, progress."""
+"""What the two command lines share: errors as one sentence, output forms, folders."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,6 @@ from bench_core.registry import plugin_place
 from bench_core.tables import FORMATS, Format, Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Item = TypeVar("Item")
 
 DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
 """Set to 1, an error comes with its traceback."""
@@ -44,8 +42,9 @@ class BenchGroup(click.Group):
 def _sentence(error: Exception) -> str:
     if isinstance(error, BenchError):
         return str(error)
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror or error}."
+    if isinstance(error, OSError):
+        place = error.filename or "a file could not be read or written (is the disk full?)"
+        return f"{place}: {error.strerror or error}."
     place = plugin_place(error)
     if place:
         return f"{place}: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 for the traceback)."
@@ -80,26 +79,3 @@ def print_table(table: Table, form: Format) -> None:
 def say(message: str) -> None:
     """Tell the user what happens; on standard error, so that standard output stays the result."""
     click.echo(message, err=True)
-
-
-def progress(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
-    """Pass items through, with a bar on standard error where that is a terminal and it takes a while."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, description=title, total=total, console=Console(stderr=True), transient=True)
-
-
-@contextmanager
-def working(title: str) -> Iterator[None]:
-    """A moving sign on standard error while something of unknown length runs; quiet where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(title):
-        yield

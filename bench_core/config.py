@@ -26,13 +26,15 @@ def load_config(path: Path, model: type[Model]) -> Model:
 
     if not path.is_file():
         raise UserError(f"{path}: there is no such file.")
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content: Any = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise BadFile(path, f"this is not YAML ({error.problem})", line) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadFile(path, f"this is not YAML ({str(error).splitlines()[0]})") from error
     try:
         return model.model_validate(content)
     except ValidationError as error:

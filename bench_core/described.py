@@ -1,15 +1,22 @@
-"""Describing a user's class for its identity: its constructor's arguments and a hash of its source."""
+"""Describing a class for its identity: its constructor's arguments, and a hash of the source its user wrote."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import sys
+import sysconfig
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
+from bench_core.artifacts import file_sha256
 from bench_core.errors import UserError
-from bench_core.identity import Json
-from bench_core.registry import source_hash
+from bench_core.identity import Json, content_hash
+
+_SUITE = ("bench_core", "retrieval_bench", "sql_bench")
 
 
 class Described:
@@ -33,17 +40,60 @@ class Described:
         }
         return self
 
-    def source_and_arguments(self) -> dict[str, Json]:
-        """What makes another system of the class: a changed argument, or a changed line in its file.
+    def arguments(self) -> dict[str, Json]:
+        """The arguments as JSON; one that names a file is that file's content, wherever it lies.
 
         Raises:
             UserError: an argument that JSON cannot hold.
         """
         try:
-            arguments = json.loads(json.dumps(self._arguments, allow_nan=False))
+            content: dict[str, Json] = json.loads(
+                json.dumps({name: _described(value) for name, value in self._arguments.items()}, allow_nan=False)
+            )
         except (TypeError, ValueError) as error:
             raise UserError(
                 f"{type(self).__name__}: its arguments cannot be described ({error}); write describe() to say what "
                 "changes its results."
             ) from error
-        return {"class": type(self).__name__, "source": source_hash(type(self)), "arguments": arguments}
+        return content
+
+
+def user_source(instance: object) -> str | None:
+    """A hash of all that a user wrote of an object's class; None for the suite's own classes.
+
+    It covers the files of the class, of its bases, and of every module that these reach and that is neither the suite's
+    nor installed: a changed line in any of them makes another system.
+    """
+    reached = {module for cls in type(instance).__mro__ if (module := _user_module(cls.__module__))}
+    waiting = list(reached)
+    while waiting:
+        for value in list(vars(waiting.pop()).values()):
+            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            found = _user_module(name) if isinstance(name, str) else None
+            if found is not None and found not in reached:
+                reached.add(found)
+                waiting.append(found)
+    if not reached:
+        return None
+    return content_hash(sorted(Path(str(module.__file__)).read_bytes() for module in reached))
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, str | Path) and str(value) and Path(value).is_file():
+        return {"file_sha256": file_sha256(Path(value))}
+    return str(value) if isinstance(value, Path) else value
+
+
+def _user_module(name: str) -> ModuleType | None:
+    """The module of a name, if it has a file that is neither the suite's, nor Python's, nor installed."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if module is None or file is None or name.partition(".")[0] in _SUITE:
+        return None
+    return None if any(Path(file).resolve().is_relative_to(place) for place in _installed_places()) else module
+
+
+@cache
+def _installed_places() -> tuple[Path, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return tuple({Path(path).resolve() for name in names if (path := sysconfig.get_path(name))})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         UserError: no such file.
         BadFile: not UTF-8, or not gzip though named so.
     """
-    if not path.is_file():
+    if not path.exists() or path.is_dir():  # a pipe is fine
         raise UserError(f"{path}: there is no such file.")
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8").rstrip("\r\n")
+                # A byte order mark may begin a file that an editor wrote; it is no part of the first id.
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise BadFile(path, f"this is not UTF-8 text ({error.reason} at byte {error.start})", number) from error
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadFile(path, f"this is not a whole gzip file ({error})", number + 1) from error
 
 
@@ -45,6 +47,8 @@ def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         except json.JSONDecodeError as error:
             expected = f"expected a whole JSON object ({error.msg} at column {error.colno})"
             raise BadFile(path, expected, number) from error
+        except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
+            raise BadFile(path, f"expected a JSON object of reasonable size ({error})", number) from error
         if not isinstance(item, dict):
             raise BadFile(path, f"expected a JSON object and found a {type(item).__name__}", number)
         yield number, item
@@ -68,8 +72,15 @@ def text_field(path: Path, number: int, item: Mapping[str, Any], names: Sequence
 
 
 def id_field(path: Path, number: int, item: Mapping[str, Any], names: Sequence[str]) -> str:
-    """As `text_field`, for an id: not empty, and without a tab or line break, which run files could not carry."""
+    """As `text_field`, for an id: not empty, and without what run files could not carry (tabs, line breaks)."""
     value = text_field(path, number, item, names)
+    if not value.isascii() and not _is_unicode(value):
+        raise BadFile(path, f"expected an id of whole Unicode characters and found {value!r}", number)
     if not value or any(character in value for character in "\t\n\r"):
         raise BadFile(path, f"expected an id without tabs or line breaks and found {value!r}", number)
     return value
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no half of a surrogate pair by itself."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench_core.artifacts import file_sha256, read_json, write_json
+from bench_core.errors import BadFile
 from bench_core.identity import Json, identity_hash
 from bench_core.machine import memory_bytes
 
@@ -69,12 +70,13 @@ class RunFolder:
         return cls(root / slug(dataset) / f"{slug(system)}--{identity_hash(identity)[:8]}")
 
     def read(self) -> Manifest | None:
-        """The manifest, or None where there is none or it is of another schema version."""
+        """The manifest, or None where there is none, it is damaged, or it is of another schema version."""
         path = self.path / MANIFEST_NAME
-        if not path.exists():
+        try:
+            content: dict[str, Any] = read_json(path)
+            return Manifest(**content) if content["schema_version"] == SCHEMA_VERSION else None
+        except (FileNotFoundError, BadFile, TypeError, KeyError):
             return None
-        content: dict[str, Any] = read_json(path)
-        return Manifest(**content) if content.get("schema_version") == SCHEMA_VERSION else None
 
     def complete_manifest(self, identity: Mapping[str, Json]) -> Manifest | None:
         """The manifest of a run that is whole: same identity, complete, and every file as it was written."""

@@ -152,14 +152,6 @@ def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -
     return {key: _convert(value, key, parameters[key], hints, what) for key, value in arguments.items()}
 
 
-def source_hash(cls: type[Any]) -> str:
-    """A hash of the module a class is written in, so that a changed plug-in is a changed system."""
-    module = sys.modules.get(cls.__module__)
-    path = getattr(module, "__file__", None)
-    source = Path(path).read_bytes() if path else inspect.getsource(cls).encode()
-    return content_hash([source])
-
-
 def plugin_place(error: BaseException) -> str:
     """'file.py, line n' of the last line of a user's own file that an error passed through; else the empty string."""
     place = ""
@@ -205,9 +197,12 @@ def _module_from_file(path: Path) -> ModuleType:
         raise UserError(f"{path}: this is not a Python file that can be imported.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before execution: dataclasses and inspect look their module up
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # the file may import its neighbours
+        sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's own code may fail in any way
+    except (Exception, SystemExit) as error:  # the user's own code may fail in any way
         del sys.modules[name]
         raise UserError(
             f"{path} cannot be imported: {type(error).__name__}: {error}{_line_in(path, error)}."
@@ -215,7 +210,7 @@ def _module_from_file(path: Path) -> ModuleType:
     return module
 
 
-def _line_in(path: Path, error: Exception) -> str:
+def _line_in(path: Path, error: BaseException) -> str:
     """' (line n)': the last line of the user's file that an exception passed through."""
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__

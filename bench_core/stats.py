@@ -8,6 +8,8 @@ from collections.abc import Sequence
 _SEED = 20_000
 # Resamplings drawn at once: 2,000 × 1,000 paired differences are 16 MB.
 _BLOCK = 2_000
+# All sign patterns are counted up to 20 differences: a matrix of 2^20 × 20 small numbers.
+_MOST_PATTERNS = 2**20
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -61,9 +63,9 @@ def fisher_randomization(first: Sequence[float], second: Sequence[float], n_perm
     # Sums that differ by rounding alone count as equal, else p would hang on the order of summation.
     threshold = observed - 1e-12 * float(np.abs(differences).sum())
     n = len(differences)
-    if n < 60 and 2**n <= n_permutations:
-        patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-        return float(np.mean(np.abs((1 - 2 * patterns) @ differences) >= threshold))
+    if 2**n <= min(n_permutations, _MOST_PATTERNS):
+        patterns = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.int8)
+        return float(np.mean(np.abs((1.0 - 2.0 * patterns) @ differences) >= threshold))
     generator = np.random.default_rng(_SEED)
     n_as_extreme = 0
     for start in range(0, n_permutations, _BLOCK):

@@ -76,16 +76,16 @@ def show(name: str, form: Format) -> None:
 @indexes_option
 def index(dataset: str, retriever: str, parameters: Sequence[str], indexes_dir: Path) -> None:
     """Write a retriever's index of a dataset, or say that it is there."""
-    from bench_core.cli import working
+    from bench_core.progress import working
     from bench_core.registry import StageSpec
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.index_store import prepare_index
-    from retrieval_bench.retrievers.base import RETRIEVERS
+    from retrieval_bench.retrievers.base import create_retriever
 
     loaded = load_dataset(dataset)
     spec = StageSpec.parse(retriever, parameters)
     with working(f"indexing {loaded.card.dataset_id}"):
-        folder, was_there = prepare_index(RETRIEVERS.create(spec), loaded.corpus, loaded.card.dataset_id, indexes_dir)
+        folder, was_there = prepare_index(create_retriever(spec), loaded.corpus, loaded.card.dataset_id, indexes_dir)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
     say(f"{spec} on {loaded.card.dataset_id}: the index {done}.")
     click.echo(str(folder))
@@ -262,10 +262,10 @@ def _run_grid(
 ) -> list[ScoredRun]:
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline import run_retriever
-    from retrieval_bench.retrievers.base import RETRIEVERS
+    from retrieval_bench.retrievers.base import create_retriever
 
     runs = []
-    retrievers = [(str(spec), RETRIEVERS.create(spec)) for spec in specs]
+    retrievers = [(str(spec), create_retriever(spec)) for spec in specs]
     for dataset in datasets:
         loaded = load_dataset(dataset)
         for system, retriever in retrievers:

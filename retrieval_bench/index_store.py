@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench_core.artifacts import folder_written_whole, locked
+from bench_core.artifacts import file_sha256, folder_written_whole, locked
 from bench_core.identity import Json, identity_hash
 from bench_core.manifest import MANIFEST_NAME, Manifest, RunFolder
+from retrieval_bench.retrievers.base import full_description
 from retrieval_bench.types import Corpus, Retriever
 
 PACKAGES = ("numpy", "torch", "sentence-transformers", "transformers", "faiss-cpu", "faiss-gpu", "ranx", "regex")
 """Distributions whose versions a manifest records."""
+
+
+# A larger file is trusted by its size: an index may hold more than one wants to read at every start.
+_LARGEST_HASHED_BYTES = 2 * 1024**3
 
 
 def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes_dir: Path) -> tuple[Path, bool]:
@@ -21,7 +26,7 @@ def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes
     Returns:
         The index's folder, and whether it was there already.
     """
-    description = retriever.describe()
+    description = full_description(retriever)
     identity: Mapping[str, Json] = {"index": dict(description.index), "corpus_sha256": corpus.sha256}
     label = str(description.index.get("kind", description.name))
     folder = RunFolder.of_identity(indexes_dir, dataset_id, label, identity)
@@ -35,6 +40,7 @@ def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes
                 with manifest.phase("index"):
                     retriever.index(corpus, temporary)
                 manifest.recorded = {**recorded(retriever), "n_documents": len(corpus), "bytes": _sizes(temporary)}
+                manifest.files = {name: file_sha256(temporary / name) for name in _sizes(temporary)}
     return folder.path, False
 
 
@@ -51,11 +57,15 @@ def _is_whole(folder: RunFolder, identity: Mapping[str, Json]) -> bool:
         and manifest.status == "complete"
         and identity_hash(manifest.identity) == identity_hash(identity)
         and manifest.recorded.get("bytes") == _sizes(folder.path)
+        and all(
+            file_sha256(folder.path / name) == sha256
+            for name, sha256 in manifest.files.items()
+            if (folder.path / name).stat().st_size <= _LARGEST_HASHED_BYTES
+        )
     )
 
 
 def _sizes(folder: Path) -> dict[str, Json]:
-    """Sizes rather than hashes: an index may be larger than what one wants to read at every start."""
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in sorted(folder.rglob("*"))

@@ -14,7 +14,7 @@ from bench_core.tables import Cell, Column, Table
 from bench_core.testing import check
 from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
 from retrieval_bench.measures import DEFAULT_MEASURES
-from retrieval_bench.retrievers.base import RETRIEVERS
+from retrieval_bench.retrievers.base import RETRIEVERS, create_retriever
 from retrieval_bench.testing import RetrieverContract
 from retrieval_bench.types import Retriever
 
@@ -55,11 +55,12 @@ def details_table(name: str) -> Table:
     Raises:
         UserError: the name is none of them.
     """
-    folder = RunFolder(Path(name))
-    if (folder.path / MANIFEST_NAME).is_file():
-        return _pairs(name, [(key, value) for key, value in vars(folder.read()).items()] if folder.read() else [])
+    if (Path(name) / MANIFEST_NAME).is_file():
+        manifest = RunFolder(Path(name)).read()
+        return _pairs(name, list(vars(manifest).items()) if manifest else [])
     spec = StageSpec.parse(name)
-    if spec.name in RETRIEVERS.names() or ".py:" in spec.name:
+    is_class = ":" in spec.name and spec.name.partition(":")[0] not in SOURCES.names()
+    if spec.name in RETRIEVERS.names() or is_class:
         return _retriever_details(spec)
     try:
         return _dataset_details(load_dataset(name))
@@ -79,7 +80,7 @@ def _retriever_details(spec: StageSpec) -> Table:
         [
             ("what", (inspect.getdoc(cls) or "").partition("\n")[0]),
             *((f"argument {parameter}", "") for parameter in map(str, parameters.values())),
-            ("description", RETRIEVERS.create(spec).describe().as_json()),
+            ("description", create_retriever(spec).describe().as_json()),
         ],
     )
 
@@ -122,8 +123,7 @@ def contract_table(spec: StageSpec) -> tuple[Table, int]:
 
     class Contract(RetrieverContract):
         def create(self) -> Retriever:
-            created: Retriever = RETRIEVERS.create(spec)
-            return created
+            return create_retriever(spec)
 
     Contract().create()  # a wrong name or argument is the user's mistake, not a broken contract
     points = check(Contract())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bench_core.errors import UserError
@@ -20,7 +21,7 @@ _KNOWN = {
 }
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Measure:
     """A measure with its cut-off.
 
@@ -42,7 +43,7 @@ class Measure:
         name, separator, cutoff = text.lower().partition("@")
         if name not in _KNOWN:
             raise UserError(f"There is no measure {text!r}{did_you_mean(name, _KNOWN)}; known are {', '.join(_KNOWN)}.")
-        if separator and (not cutoff.isdigit() or int(cutoff) == 0):
+        if separator and (not re.fullmatch(r"[0-9]{1,9}", cutoff) or int(cutoff) == 0):
             raise UserError(f"{text!r}: the cut-off must be a whole number from 1, as in {name}@10.")
         if _KNOWN[name][2] and not separator:
             raise UserError(f"{text!r} needs a cut-off, as in {name}@10.")

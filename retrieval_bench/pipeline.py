@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256, locked, write_atomically
-from bench_core.cli import progress, working
 from bench_core.errors import BenchError
 from bench_core.identity import Json
 from bench_core.manifest import MANIFEST_NAME, Manifest, RunFolder
+from bench_core.progress import progress, working
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.index_store import PACKAGES, prepare_index, recorded
 from retrieval_bench.measures import DEFAULT_MEASURES, Measure

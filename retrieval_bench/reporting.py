@@ -98,7 +98,8 @@ def comparison_table(baseline: ScoredRun, others: Sequence[ScoredRun], measure: 
     notes = [
         f"Baseline: {baseline.system}, {measure.header} {_mean(baseline, measure):.4f}, {len(query_ids)} queries of "
         f"{baseline.dataset_id}.",
-        f"p: two-sided paired randomisation test, {n_permutations} permutations, fixed seed.",
+        f"p: two-sided paired randomisation test, {n_permutations} permutations drawn with a fixed "
+        "seed (all sign patterns are counted where they are fewer).",
     ]
     return Table(f"Against {baseline.system}", columns, rows, notes)
 

@@ -5,7 +5,7 @@ Columns are separated by tabs or spaces when read, by tabs when written (ids may
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +20,8 @@ RunScores = dict[str, dict[str, float]]
 
 def read_run(path: Path) -> RunScores:
     """Read a run: `query_id Q0 doc_id rank score tag`, a tag of several words allowed.
+
+    An empty file is an empty run: a system may find nothing.
 
     Raises:
         BadFile: a line with fewer columns, a score that is not a number or is NaN, a document twice for one query.
@@ -41,8 +43,6 @@ def read_run(path: Path) -> RunScores:
         if doc_id in scores:
             raise BadFile(path, f"document {doc_id} stands twice for query {query_id}; each may stand once", number)
         scores[doc_id] = score
-    if not run:
-        raise BadFile(path, "expected a run of at least one line, but the file is empty")
     return run
 
 
@@ -61,20 +61,27 @@ def run_bytes(run: Run, tag: str) -> bytes:
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """Read judgments: TREC's `query_id 0 doc_id relevance`, or BEIR's `query-id corpus-id score` with its header line.
 
+    The first line decides which of the two the file is.
+
     Raises:
         BadFile: another number of columns, a relevance that is not a whole number, one document judged twice unlike.
     """
     qrels: dict[str, dict[str, int]] = {}
+    n_columns = 0
     for number, line in read_lines(path):
         if not line.strip() or (number == 1 and _is_header(line)):
             continue
-        query_id, doc_id, relevance_text = _judgment(path, number, line)
-        try:
-            relevance = int(relevance_text)
-        except ValueError:
-            expected = f"expected a whole number as the relevance and found {relevance_text!r}"
-            raise BadFile(path, expected, number) from None
-        add_judgment(qrels, query_id, doc_id, relevance, path, number)
+        fields = _fields(line, n_columns or 3)
+        n_columns = n_columns or len(fields)
+        if len(fields) != n_columns or n_columns not in (3, 4):
+            wanted = (
+                "4 columns (query_id 0 doc_id relevance)" if n_columns != 3 else "3 columns (query-id corpus-id score)"
+            )
+            raise BadFile(path, f"expected {wanted} and found {len(fields)}", number)
+        query_id, doc_id, relevance = fields[0], fields[-2], fields[-1]
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", relevance):
+            raise BadFile(path, f"expected a whole number as the relevance and found {relevance!r}", number)
+        add_judgment(qrels, query_id, doc_id, int(relevance), path, number)
     if not qrels:
         raise BadFile(path, "expected at least one judgment, but the file is empty")
     return qrels
@@ -90,15 +97,6 @@ def add_judgment(
         raise BadFile(path, expected, number)
 
 
-def qrels_text(qrels: Qrels) -> str:
-    """Judgments in TREC form, queries and documents sorted."""
-    return "".join(
-        f"{query_id} 0 {doc_id} {relevance}\n"
-        for query_id, judged in sorted(qrels.items())
-        for doc_id, relevance in sorted(judged.items())
-    )
-
-
 def check_known(qrels: Qrels, query_ids: Iterable[str], qrels_path: Path) -> None:
     """Refuse judgments of queries that do not exist: they would silently count as queries nobody answered.
 
@@ -111,31 +109,24 @@ def check_known(qrels: Qrels, query_ids: Iterable[str], qrels_path: Path) -> Non
             raise BadFile(qrels_path, f"query {query_id} is judged but is not among the {len(known)} queries")
 
 
-def _fields(line: str, n_columns: int) -> list[str]:
-    by_tab = line.split("\t")
-    return by_tab if len(by_tab) == n_columns else line.split()
+def _fields(line: str, n_least: int) -> list[str]:
+    """The columns of a line: by tabs where there are enough of them (ids may then hold spaces), else by blanks.
+
+    Only tab and space separate: other white space, such as U+00A0, may be part of an id.
+    """
+    by_tab = [cell.strip(" ") for cell in line.split("\t")]
+    return by_tab if len(by_tab) >= n_least else re.split(r"[ \t]+", line.strip(" \t"))
 
 
 def _score(text: str) -> float | None:
-    try:
-        score = float(text)
-    except ValueError:
+    """A decimal number or an infinity, as C's strtod reads it; None for anything else, NaN too."""
+    if not re.fullmatch(
+        r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?)", text, re.IGNORECASE
+    ):
         return None
-    return None if math.isnan(score) else score
+    return float(text)
 
 
 def _is_header(line: str) -> bool:
-    return line.split("\t")[-1].strip() == "score" or line.split()[:1] == ["query-id"]
-
-
-def _judgment(path: Path, number: int, line: str) -> tuple[str, str, str]:
-    fields = line.split("\t") if line.count("\t") in (2, 3) else line.split()
-    if len(fields) == 4:
-        return fields[0], fields[2], fields[3]
-    if len(fields) == 3:
-        return fields[0], fields[1], fields[2]
-    raise BadFile(
-        path,
-        f"expected 4 columns (query_id 0 doc_id relevance) or 3 (query-id corpus-id score) and found {len(fields)}",
-        number,
-    )
+    fields = _fields(line, 3)
+    return len(fields) == 3 and fields[2] == "score"

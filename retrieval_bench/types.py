@@ -81,6 +81,8 @@ class RankedList:
         else:
             self.doc_ids = [] if doc_ids is None else doc_ids
             self.scores = np.asarray(scores, dtype=np.float32)
+        if self.scores.ndim != 1:
+            raise ValueError(f"query {query_id}: scores must be one row of numbers, not {self.scores.ndim}-dimensional")
         if len(self.doc_ids) != len(self.scores):
             raise ValueError(
                 f"query {query_id}: {len(self.doc_ids)} doc_ids but {len(self.scores)} scores; give each document one"

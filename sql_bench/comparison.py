@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import read_json, write_atomically, write_json
-from bench_core.cli import progress
+from bench_core.described import user_source
 from bench_core.identity import Json, canonical_json, content_hash
 from bench_core.manifest import slug
+from bench_core.progress import progress
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.execution import Executions, gold_item
 from sql_bench.metrics import GoldContent, QuestionVerdict, Scores, count, gold_content
@@ -79,6 +80,7 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Call
     made_from: dict[str, Json] = {
         "format": _FORMAT,
         "comparator": dict(comparator.describe()),
+        "user_source": user_source(comparator),
         "golds": comparison.golds.content_sha256(),
         "executions": comparison.executions.content_sha256(),
         "predictions": content_hash(

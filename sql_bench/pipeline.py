@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_core.artifacts import JsonLines, locked
-from bench_core.cli import progress
+from bench_core.described import user_source
 from bench_core.identity import Json, identity_hash
 from bench_core.manifest import Manifest, RunFolder
+from bench_core.progress import progress
 from sql_bench.comparison import Comparison, ScoredSystem, scored
 from sql_bench.database_view import MirrorView
 from sql_bench.datasets.dataset import SqlDataset
@@ -99,7 +100,11 @@ def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparato
 def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]:
     """The prediction stage: asks only for the questions that have no prediction yet."""
     description = system.generator.describe()
-    identity: dict[str, Json] = {"dataset": bench.dataset.identity, "system": dict(description)}
+    identity: dict[str, Json] = {
+        "dataset": bench.dataset.identity,
+        "system": dict(description),
+        "user_source": user_source(system.generator),
+    }
     folder = RunFolder.of_identity(bench.root, bench.dataset.card.dataset_id, str(description["class"]), identity)
     what = f"{system.name} on {bench.dataset.card.dataset_id}"
     with locked(folder.path):

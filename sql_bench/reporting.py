@@ -194,7 +194,8 @@ def comparison_table(baseline: ScoredSystem, others: Sequence[ScoredSystem], n_p
     notes = [
         f"Baseline: {baseline.system}, EX {100 * sum(base.values()) / len(base):.2f} %, N = {len(base)}, compared by "
         f"{baseline.comparator}.",
-        f"p: two-sided paired randomisation test, {n_permutations} permutations, fixed seed. Questions made from one "
+        f"p: two-sided paired randomisation test, {n_permutations} permutations drawn with a fixed "
+        "seed (all sign patterns are counted where they are fewer). Questions made from one "
         "template are treated as independent.",
     ]
     return Table(f"Against {baseline.system}", columns, rows, notes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -51,7 +51,6 @@ class Dataset:
     read_qrels: Callable[[], Qrels]
     place: Path
     unknown_ids: UnknownIds = "refuse"
-    extra: Mapping[str, Path] = field(default_factory=dict)
 
     @cached_property
     def _corpus_file(self) -> CorpusFile:

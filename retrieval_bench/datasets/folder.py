@@ -121,7 +121,7 @@ def _read_topics_trec(path: Path) -> list[Query]:
             if field == "title":
                 title.append(line.strip())
             continue
-        field, rest = tag.group(1).lower(), tag.group(2).strip()
+        field, rest = tag.group(1).lower(), re.sub(r"</\w+>\s*$", "", tag.group(2)).strip()
         if field == "top":
             query_id, title = "", []
         elif field == "num":

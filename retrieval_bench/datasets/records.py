@@ -79,7 +79,7 @@ def read_qrels_objects(path: Path) -> dict[str, dict[str, int]]:
         query_id = id_field(path, number, item, ("q_id", "query_id"))
         doc_id = id_field(path, number, item, ("p_id", "doc_id"))
         score = item.get("score")
-        if isinstance(score, bool) or not isinstance(score, int | float) or score != int(score):
+        if isinstance(score, bool) or not isinstance(score, int | float) or score % 1 != 0:
             raise BadFile(path, f"expected a whole number in score and found {json.dumps(score)}", number)
         add_judgment(qrels, query_id, doc_id, int(score), path, number)
     if not qrels:

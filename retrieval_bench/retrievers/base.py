@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench_core.described import Described
+from bench_core.described import Described, user_source
+from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.registry import Family
-from retrieval_bench.types import Corpus, Description, Query, RankedList
+from bench_core.registry import Family, StageSpec
+from retrieval_bench.types import Corpus, Description, Query, RankedList, Retriever
 
 RETRIEVERS = Family(
     kind="retriever",
@@ -24,26 +26,56 @@ RETRIEVERS = Family(
 class RetrieverBase(Described):
     """Base of retrievers: write `index` and `search`; write `open` too if `index` writes to its folder.
 
-    The description is the constructor's arguments and a hash of the source file the class stands in, so that a changed
-    argument or a changed line is another system. Override `describe` to leave out what cannot change results.
+    The description is the constructor's arguments, to which the suite adds a hash of the source you wrote, so that a
+    changed argument or a changed line is another system. Override `describe` to leave out what cannot change results.
     """
 
     def describe(self) -> Description:
-        """Class name, arguments and source hash."""
-        return Description(type(self).__name__, index=self.source_and_arguments())
+        """Class name and arguments; the suite adds a hash of the source."""
+        return Description(type(self).__name__, index={"class": type(self).__name__, "arguments": self.arguments()})
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
-        """See `retrieval_bench.types.Retriever`."""
-        raise NotImplementedError
+        """See `retrieval_bench.types.Retriever`.
+
+        Raises:
+            UserError: the class does not say how.
+        """
+        raise UserError(f"{type(self).__name__} has no method index(corpus, index_dir); write it.")
 
     def open(self, corpus: Corpus, index_dir: Path) -> None:
         """Index again: right for whatever lives in memory alone."""
         self.index(corpus, index_dir)
 
     def search(self, queries: Sequence[Query], k: int) -> Iterable[RankedList]:
-        """See `retrieval_bench.types.Retriever`."""
-        raise NotImplementedError
+        """See `retrieval_bench.types.Retriever`.
+
+        Raises:
+            UserError: the class does not say how.
+        """
+        raise UserError(f"{type(self).__name__} has no method search(queries, k); write it.")
 
     def recorded(self) -> Mapping[str, Json]:
         """What is worth recording and changes nothing: device, batch size, threads."""
         return {}
+
+
+def create_retriever(spec: StageSpec) -> Retriever:
+    """The retriever a user names.
+
+    Raises:
+        UserError: no such class or argument, or the class is no retriever.
+    """
+    created: Retriever = RETRIEVERS.create(spec)
+    for method in ("describe", "index", "open", "search"):
+        if not callable(getattr(created, method, None)):
+            name = type(created).__name__
+            raise UserError(
+                f"{spec.name}: {name} is no retriever, it has no method {method}; derive it from RetrieverBase."
+            )
+    return created
+
+
+def full_description(retriever: Retriever) -> Description:
+    """A retriever's description with a hash of what its user wrote, which is part of every identity."""
+    description, source = retriever.describe(), user_source(retriever)
+    return description if source is None else replace(description, index={**description.index, "user_source": source})

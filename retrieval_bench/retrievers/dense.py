@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_core.artifacts import file_sha256
-from bench_core.errors import UserError
+from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, content_hash
 from retrieval_bench.retrievers.base import RetrieverBase
 from retrieval_bench.types import Corpus, Description, Query, RankedList
@@ -47,6 +47,8 @@ class Dense(RetrieverBase):
         batch_size: int = 32,
         device: str = "",
     ) -> None:
+        if not model:
+            raise UserError("retriever dense: model= is empty; give minilm, a folder or a hub id.")
         if batch_size < 1:
             raise UserError(f"retriever dense: batch_size={batch_size} does not fit: it must be at least 1.")
         self.model = model
@@ -84,10 +86,18 @@ class Dense(RetrieverBase):
         self._start(corpus, embeddings)
 
     def open(self, corpus: Corpus, index_dir: Path) -> None:
-        """Map `embeddings.npy` into memory."""
+        """Map `embeddings.npy` into memory.
+
+        Raises:
+            BadFile: they are those of another corpus.
+        """
         import numpy as np
 
-        self._start(corpus, np.load(index_dir / _EMBEDDINGS, mmap_mode="r", allow_pickle=False))
+        embeddings = np.load(index_dir / _EMBEDDINGS, mmap_mode="r", allow_pickle=False)
+        if len(embeddings) != len(corpus):
+            found = f"expected embeddings of {len(corpus)} documents and found {len(embeddings)}"
+            raise BadFile(index_dir, f"{found}; delete the index folder")
+        self._start(corpus, embeddings)
 
     def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
         """The k nearest documents of each query, and all that tie with the k-th."""
@@ -155,11 +165,9 @@ class Dense(RetrieverBase):
         files = sorted(path for path in self._folder.rglob("*") if path.is_file() and _holds_model(path))
         names = [path.relative_to(self._folder).as_posix() for path in files]
         hashes = [file_sha256(path) for path in files]
-        return {
-            "model": self._folder.name if self.model != PACKAGED_MODEL else self.model,
-            "files_sha256": content_hash(text for pair in zip(names, hashes, strict=True) for text in pair),
-        }
+        return {"files_sha256": content_hash(text for pair in zip(names, hashes, strict=True) for text in pair)}
 
 
 def _holds_model(path: Path) -> bool:
-    return path.suffix in {".json", ".txt", ".safetensors", ".bin", ".model"} and not path.name.startswith(".")
+    """Everything but hidden files and prose: weights, tokenizer, configuration, code."""
+    return not path.name.startswith(".") and path.suffix.lower() not in {".md", ".pyc"}

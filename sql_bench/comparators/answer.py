@@ -60,7 +60,7 @@ class AnswerComparator(Described):
 
     def describe(self) -> Mapping[str, Json]:
         """Name, version of the rules, and all options."""
-        return {"name": "answer", "version": 1, **self._arguments}
+        return {"name": "answer", "version": 1, **self.arguments()}
 
     def compare(self, gold: Evidence, predicted: Evidence, question: Question) -> Verdict:
         """See `sql_bench.types.Comparator`."""

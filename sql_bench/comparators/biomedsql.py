@@ -34,7 +34,7 @@ class BiomedSqlComparator(Described):
 
     def describe(self) -> Mapping[str, Json]:
         """Name, version of the rules, and which faults are on."""
-        return {"name": "biomedsql", "version": 1, **self._arguments}
+        return {"name": "biomedsql", "version": 1, **self.arguments()}
 
     def compare(self, gold: Evidence, predicted: Evidence, question: Question) -> Verdict:
         """See `sql_bench.types.Comparator`."""

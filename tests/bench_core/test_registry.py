@@ -1,11 +1,10 @@
-import sys
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from bench_core.errors import UserError
-from bench_core.registry import Family, StageSpec, convert_arguments, source_hash
+from bench_core.registry import Family, StageSpec, convert_arguments
 
 FAMILY = Family("retriever", {"bm25": "retrieval_bench.retrievers.bm25:Bm25", "broken": "no_such_module:X"}, "no.group")
 
@@ -108,13 +107,3 @@ def test_a_broken_file_says_where(tmp_path: Path, content, name, message):
 def test_a_missing_file_is_one_sentence(tmp_path: Path):
     with pytest.raises(UserError, match="there is no such file"):
         FAMILY.load(f"{tmp_path}/absent.py:Mine")
-
-
-def test_the_source_hash_follows_the_file(tmp_path: Path):
-    file = tmp_path / "mine.py"
-    file.write_text("class Mine:\n    value = 1\n")
-    before = source_hash(FAMILY.load(f"{file}:Mine"))
-    for name in [name for name in sys.modules if name.endswith("_mine")]:
-        del sys.modules[name]
-    file.write_text("class Mine:\n    value = 2\n")
-    assert source_hash(FAMILY.load(f"{file}:Mine")) != before

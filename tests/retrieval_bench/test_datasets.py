@@ -7,7 +7,7 @@ import pytest
 from bench_core.errors import BenchError, UserError
 from retrieval_bench.datasets.cliniq import read_match_judgments
 from retrieval_bench.datasets.dataset import load_dataset
-from retrieval_bench.trec import qrels_text
+from retrieval_bench.trec import read_qrels
 
 R2MED = {
     "corpus.jsonl": '{"id": "d1", "text": "one"}\n{"id": "d2", "text": "two"}\n',
@@ -105,6 +105,15 @@ def test_the_folders_place_is_no_part_of_the_identity(tmp_path):
         ("qrels.jsonl", '{"q_id": "q1", "p_id": "d9", "score": 1}\n', r"1 judged documents are not in the corpus.*d9"),
         ("qrels.jsonl", '{"q_id": "q1", "p_id": "d1", "score": "1"}\n', r"line 1: expected a whole number in score"),
         ("qrels.jsonl", '{"q_id": "q1", "p_id": "d1"}\n', r"line 1: expected a whole number in score and found null"),
+        ("qrels.jsonl", '{"q_id": "q1", "p_id": "d1", "score": NaN}\n', r"line 1: expected a whole number in score"),
+        ("qrels.jsonl", '{"q_id": "q1", "p_id": "d1", "score": 1e999}\n', r"line 1: expected a whole number in score"),
+        ("corpus.jsonl", '{"id": "d\\ud83d", "text": "x"}\n', r"line 1: expected an id of whole Unicode characters"),
+        ("corpus.jsonl", '{"id": "d", "text": ' + "9" * 5000 + "}\n", r"line 1: expected a JSON object of reasonable"),
+        (
+            "corpus.jsonl",
+            '{"id": "d", "text": ' + "[" * 200_000 + "}\n",
+            r"line 1: expected a JSON object of reasonable",
+        ),
     ],
 )
 def test_a_bad_file_is_one_sentence_with_its_line(tmp_path, name, content, message):
@@ -158,7 +167,7 @@ def test_the_tracked_qrels_are_the_embedded_sets(name):
     dataset = load_dataset(f"demo/{name}")
     dataset.check()
     tracked = Path(__file__).resolve().parents[2] / "qrels" / f"demo-{name}.qrels"
-    assert sorted(tracked.read_text().splitlines()) == sorted(qrels_text(dataset.qrels).splitlines())
+    assert read_qrels(tracked) == dataset.qrels
 
 
 def test_match_judgments_are_relevant_and_checked(tmp_path):

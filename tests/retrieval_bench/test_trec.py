@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_core.errors import BadFile, UserError
-from retrieval_bench.trec import check_known, qrels_text, read_qrels, read_run, run_bytes
+from retrieval_bench.trec import check_known, read_qrels, read_run, run_bytes
 
 
 def test_a_run_comes_back_as_it_was(tmp_path):
@@ -38,7 +38,7 @@ def test_runs_of_others_are_read(tmp_path):
         ("1 Q0 d1 1 high t\n", r"line 1: expected a number as the score and found 'high'"),
         ("1 Q0 d1 1 nan t\n", r"line 1: expected a number as the score and found 'nan'"),
         ("1 Q0 d1 1 2 t\n1 Q0 d1 2 1 t\n", r"line 2: document d1 stands twice for query 1"),
-        ("", "at least one line, but the file is empty"),
+        ("1 Q0 d1 1 1_0 t\n", r"line 1: expected a number as the score and found '1_0'"),
     ],
 )
 def test_a_bad_run_is_named_with_its_line(tmp_path, content, message):
@@ -69,12 +69,32 @@ def test_judgments_in_both_layouts(tmp_path):
     assert read_qrels(tmp_path / "trec.txt") == read_qrels(tmp_path / "beir.tsv") == {"q1": {"d1": 2, "d2": -1}}
 
 
+def test_columns_are_separated_by_tabs_and_spaces_only(tmp_path):
+    path = tmp_path / "run.txt"
+    path.write_text(
+        "\ufeff1 Q0 d\u00a01 1 2 t\n2\tQ0\tdoc one\t1\t2.5\ttag\tmore\n2 \tQ0\td2 \t2\t-inf\tt\n", encoding="utf-8"
+    )
+    assert read_run(path) == {"1": {"d\u00a01": 2.0}, "2": {"doc one": 2.5, "d2": float("-inf")}}
+    path.write_text("\ufeff1 0\td1\t1\n1 \t0\td2\t0\n", encoding="utf-8")
+    with pytest.raises(BadFile, match=r"line 2: expected 3 columns"):
+        read_qrels(path)
+    path.write_text("q 1\t0\td 1\t1\nq 1\t0\td2 \t0\n")
+    assert read_qrels(path) == {"q 1": {"d 1": 1, "d2": 0}}
+
+
+def test_an_empty_run_is_a_run(tmp_path):
+    (tmp_path / "run.txt").write_text("")
+    assert read_run(tmp_path / "run.txt") == {}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("q1 0 d1 1\nq1 d2\n", r"line 2: expected 4 columns .* found 2"),
         ("q1 0 d1 yes\n", "line 1: expected a whole number as the relevance and found 'yes'"),
         ("q1 0 d1 1.5\n", "line 1: expected a whole number"),
+        ("q1 0 d1 1_0\n", "line 1: expected a whole number"),
+        ("q1 0 d1 1\nq1 0 1\n", r"line 2: expected 4 columns .* found 3"),
         ("q1 0 d1 1\nq1 0 d1 0\n", "line 2: document d1 is judged 1 and 0 for query q1"),
         ("query-id\tcorpus-id\tscore\n", "at least one judgment"),
     ],
@@ -84,14 +104,6 @@ def test_bad_judgments_are_named_with_their_line(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(BadFile, match=message):
         read_qrels(path)
-
-
-def test_qrels_text_is_read_back(tmp_path):
-    qrels = {"q2": {"b": 1, "a": 0}, "q1": {"c": 2}}
-    path = tmp_path / "x.qrels"
-    path.write_text(qrels_text(qrels))
-    assert path.read_text() == "q1 0 c 2\nq2 0 a 0\nq2 0 b 1\n"
-    assert read_qrels(path) == qrels
 
 
 def test_judgments_of_unknown_queries_are_refused(tmp_path):
