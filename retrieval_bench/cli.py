@@ -137,7 +137,7 @@ def run(
         raise UserError("Give --dataset and --retriever, or --experiment FILE.")
     measures = _measures(measure_texts)
     specs = [StageSpec.parse(retriever, parameters) for retriever in retrievers]
-    print_table(scores_table(_run_grid(datasets, specs, k, results_dir, indexes_dir), measures), form)
+    print_table(scores_table(_run_grid(datasets, specs, k, results_dir, indexes_dir, measures), measures), form)
 
 
 @main.command()
@@ -163,6 +163,7 @@ def score(
     from retrieval_bench.measures import DEFAULT_MEASURES
     from retrieval_bench.pipeline import ScoredRun, read_canonical_run
     from retrieval_bench.reporting import per_query_table, scores_table
+    from retrieval_bench.scoring import check_same_collection
     from retrieval_bench.scoring import score as score_run
     from retrieval_bench.trec import read_qrels
 
@@ -172,6 +173,7 @@ def score(
     qrels = read_qrels(qrels_path) if qrels_path is not None else load_dataset(str(dataset)).qrels
     ranked = {query_id: ranking[:k] for query_id, ranking in read_canonical_run(run_path).items()}
     name = str(dataset) if qrels_path is None else qrels_path.name
+    check_same_collection(ranked, qrels)
     scored = ScoredRun(name, run_path.name, run_path.parent, score_run(ranked, qrels, measures))
     print_table(per_query_table(scored) if per_query else scores_table([scored], measures), form)
 
@@ -229,7 +231,7 @@ def compare(
 
     measure = Measure.parse(measure_text)
     specs = [StageSpec.parse(text) for text in (baseline, *retrievers)]
-    first, *others = _run_grid([dataset], specs, k, results_dir, indexes_dir)
+    first, *others = _run_grid([dataset], specs, k, results_dir, indexes_dir, [measure])
     print_table(comparison_table(first, others, measure, n_permutations), form)
 
 
@@ -258,7 +260,12 @@ def _measures(texts: Sequence[str], default: Sequence[Measure] | None = None) ->
 
 
 def _run_grid(
-    datasets: Sequence[str], specs: Sequence[StageSpec], k: int | None, results_dir: Path, indexes_dir: Path
+    datasets: Sequence[str],
+    specs: Sequence[StageSpec],
+    k: int | None,
+    results_dir: Path,
+    indexes_dir: Path,
+    measures: Sequence[Measure],
 ) -> list[ScoredRun]:
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline import run_retriever
@@ -269,5 +276,6 @@ def _run_grid(
     for dataset in datasets:
         loaded = load_dataset(dataset)
         for system, retriever in retrievers:
-            runs.append(run_retriever(loaded, retriever, system, k or loaded.card.k, results_dir, indexes_dir, say))
+            depth = k or loaded.card.k
+            runs.append(run_retriever(loaded, retriever, system, depth, results_dir, indexes_dir, say, measures))
     return runs

@@ -9,14 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import os
+import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_core.artifacts import read_json, write_atomically, write_json
-from bench_core.errors import UserError
+from bench_core.artifacts import file_sha256, read_json, write_atomically, write_json
+from bench_core.errors import BadFile, UserError
 from retrieval_bench.measures import Measure
 from retrieval_bench.types import Qrels, Run
 
@@ -68,16 +69,11 @@ def score(run: Run, qrels: Qrels, measures: Iterable[Measure]) -> Scores:
     """Score a run whose lists are in canonical order.
 
     Raises:
-        UserError: no judged query, or none of the run's queries is judged.
+        UserError: no judged query.
     """
     if not qrels:
         raise UserError("There are no judgments to score against.")
     query_ids = sorted(qrels)
-    if not any(query_id in qrels for query_id in run):
-        raise UserError(
-            f"None of the run's {len(run)} queries is judged (the run has {next(iter(run), 'none')}, the judgments "
-            f"{query_ids[0]}); these are not the judgments of this run."
-        )
     rankings = [run.get(query_id, ()) for query_id in query_ids]
     judged = [qrels[query_id] for query_id in query_ids]
     measures = tuple(measures)
@@ -91,6 +87,21 @@ def score(run: Run, qrels: Qrels, measures: Iterable[Measure]) -> Scores:
         n_unjudged_queries=sum(query_id not in qrels for query_id in run),
         n_ties=sum(_tie_at(ranking, TIE_CUTOFF) for ranking in rankings),
     )
+
+
+def check_same_collection(run: Run, qrels: Qrels) -> None:
+    """Refuse to score a run against the judgments of another collection, which would be 0 throughout.
+
+    Raises:
+        UserError: the run is empty, or none of its queries is judged.
+    """
+    if not run:
+        raise UserError("The run is empty; there is nothing to score.")
+    if not any(query_id in qrels for query_id in run):
+        raise UserError(
+            f"None of the run's {len(run)} queries is judged (the run has {next(iter(run))}, the judgments "
+            f"{next(iter(qrels), 'none')}); these are not the judgments of this run."
+        )
 
 
 def _ranx_scores(
@@ -114,15 +125,25 @@ def _ranx_scores(
 
 
 def _load_ranx() -> tuple[Any, Any, Any, int]:
-    from platformdirs import user_cache_path
-
-    # ranx compiles for half a minute at its first use; this keeps the result where it can always be written.
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(user_cache_path("biomed-bench") / "numba"))
+    # ranx compiles for half a minute at its first use; this keeps the result where it can be written.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(_numba_cache_dir()))
     from numba import config, set_num_threads
     from numba.typed import List
     from ranx import evaluate
 
     return evaluate, List, set_num_threads, config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+
+
+def _numba_cache_dir() -> Path:
+    """The user's cache; where that cannot be written, a folder of this user's under the temporary one."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("biomed-bench") / "numba"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="biomed-bench-numba-"))
+    return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="biomed-bench-numba-"))
 
 
 def _judgment_array(relevances: Mapping[str, int]) -> NDArray[np.float64]:
@@ -153,8 +174,8 @@ def _tie_at(ranking: Sequence[tuple[str, float]], cutoff: int) -> bool:
     return len(ranking) > cutoff and ranking[cutoff - 1][1] == ranking[cutoff][1]
 
 
-def write_scores(folder: Path, scores: Scores, made_from: Mapping[str, str]) -> None:
-    """Write `per_query.csv`, then `scores.json`, which says what the scores were made from."""
+def write_scores(folder: Path, scores: Scores, made_from: Mapping[str, str], notes: Sequence[str] = ()) -> None:
+    """Write `per_query.csv`, then `scores.json`, which says what the scores were made from and hashes the former."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["query_id", *(str(measure) for measure in scores.per_query)])
@@ -165,6 +186,8 @@ def write_scores(folder: Path, scores: Scores, made_from: Mapping[str, str]) -> 
         folder / "scores.json",
         {
             "made_from": dict(made_from),
+            "notes": list(notes),
+            "per_query_sha256": file_sha256(folder / "per_query.csv"),
             "n_queries": len(scores.query_ids),
             "n_missing": scores.n_missing,
             "n_unjudged_queries": scores.n_unjudged_queries,
@@ -175,20 +198,31 @@ def write_scores(folder: Path, scores: Scores, made_from: Mapping[str, str]) -> 
     )
 
 
-def read_scores(folder: Path, made_from: Mapping[str, str] | None = None) -> Scores | None:
-    """The scores in a folder, or None where there are none or they were not made from what is given."""
+@dataclass(frozen=True)
+class StoredScores:
+    """Scores as they stand in a folder, with what they were made from and the notes that go with them."""
+
+    scores: Scores
+    made_from: Mapping[str, str]
+    notes: Sequence[str]
+
+
+def read_scores(folder: Path) -> StoredScores | None:
+    """The scores in a folder, or None where there are none, or the two files are not of one making."""
     scores_path, per_query_path = folder / "scores.json", folder / "per_query.csv"
-    if not scores_path.exists() or not per_query_path.exists():
-        return None
-    summary = read_json(scores_path)
-    if made_from is not None and summary.get("made_from") != dict(made_from):
+    try:
+        summary = read_json(scores_path)
+        if summary["per_query_sha256"] != file_sha256(per_query_path):
+            return None
+    except (FileNotFoundError, BadFile, KeyError, TypeError):
         return None
     with per_query_path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     measures = [Measure.parse(text) for text in summary["mean"]]
-    return Scores(
+    scores = Scores(
         {measure: {row["query_id"]: float(row[str(measure)]) for row in rows} for measure in measures},
         summary["n_missing"],
         summary["n_unjudged_queries"],
         summary["n_ties"],
     )
+    return StoredScores(scores, summary["made_from"], summary["notes"])

@@ -100,7 +100,7 @@ class Description:
         name: the family, as users name it (`bm25`, `dense`).
         index: what `Retriever.index` writes depends on; its hash names the folder under `indexes/`.
         search: what only `Retriever.search` depends on; with `index` it is the system's part of a run's identity.
-        approximate: whether the ranking may differ from the exact one; tables label such systems.
+        approximate: whether the ranking may differ from the exact one; tables say so.
     """
 
     name: str

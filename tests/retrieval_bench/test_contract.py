@@ -93,7 +93,7 @@ class DescribesItsMemoryAddress(WordOverlap):
         (CutsTies, "ties at the cut are not cut arbitrarily", "return every document that ties with the k-th"),
         (ForgetsAQuery, "every query is answered once with known documents", "returned no list for query gout"),
         (AnswersTwice, "every query is answered once with known documents", "returned two lists for query gout"),
-        (InventsDocuments, "every query is answered once with known documents", "returned document no such document"),
+        (InventsDocuments, "every query is answered once with known documents", "returned document 'no such document'"),
         (GivesNan, "every query is answered once with known documents", "is NaN"),
         (ForgetsItsIndex, "an opened index ranks like a fresh one", "after open()"),
         (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench_core.errors import UserError
 from retrieval_bench.measures import DEFAULT_MEASURES, Measure
 from retrieval_bench.pipeline import read_canonical_run
-from retrieval_bench.scoring import read_scores, score, write_scores
+from retrieval_bench.scoring import check_same_collection, read_scores, score, write_scores
 from retrieval_bench.topk import canonical_order
 from retrieval_bench.trec import read_qrels
 from retrieval_bench.types import RankedList
@@ -119,7 +119,8 @@ def test_a_query_missing_from_the_run_scores_zero():
 
 
 def test_a_run_with_nothing_found_scores_zero():
-    scores = score({"q1": []}, {"q1": {"d1": 1}}, DEFAULT_MEASURES)
+    for run in ({"q1": []}, {}):
+        scores = score(run, {"q1": {"d1": 1}}, DEFAULT_MEASURES)
     assert all(scores.mean(measure) == 0.0 for measure in DEFAULT_MEASURES)
 
 
@@ -130,7 +131,9 @@ def test_unjudged_queries_are_left_out_and_counted():
 
 def test_the_judgments_of_another_collection_are_refused():
     with pytest.raises(UserError, match="None of the run's 1 queries is judged"):
-        score({"q1": [("d1", 1.0)]}, {"other": {"d1": 1}}, DEFAULT_MEASURES)
+        check_same_collection({"q1": [("d1", 1.0)]}, {"other": {"d1": 1}})
+    with pytest.raises(UserError, match="The run is empty"):
+        check_same_collection({}, {"other": {"d1": 1}})
 
 
 def test_judged_share_and_ties_at_the_cut():
@@ -149,11 +152,15 @@ def test_fewer_than_ten_queries_do_not_slow_later_ones_down():
     assert numba.get_num_threads() == numba.config.NUMBA_NUM_THREADS
 
 
-def test_scores_come_back_only_for_what_they_were_made_from(tmp_path):
+def test_scores_come_back_as_they_were_or_not_at_all(tmp_path):
     scores = score({"q1": [("d1", 1.0)]}, {"q1": {"d1": 1}, "q2": {"d2": 1}}, DEFAULT_MEASURES)
-    write_scores(tmp_path, scores, {"run_sha256": "a"})
-    assert read_scores(tmp_path, {"run_sha256": "a"}) == scores
-    assert read_scores(tmp_path, {"run_sha256": "b"}) is None
+    write_scores(tmp_path, scores, {"run_sha256": "a"}, ["a note"])
+    stored = read_scores(tmp_path)
+    assert stored is not None
+    assert (stored.scores, stored.made_from, stored.notes) == (scores, {"run_sha256": "a"}, ["a note"])
+    per_query = tmp_path / "per_query.csv"
+    per_query.write_text(per_query.read_text().splitlines()[0] + "\n")
+    assert read_scores(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -172,6 +179,7 @@ def test_a_measures_text_is_its_identity(text):
         ("ndcg@ten", "whole number from 1"),
         ("recall", "needs a cut-off"),
         ("rprec@5", "has no cut-off"),
+        ("ndcg@²", "whole number from 1"),
     ],
 )
 def test_a_wrong_measure_is_explained(text, message):
