@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from bench_core.identity import Json, content_hash
 
@@ -23,12 +23,36 @@ class Document:
     text: str
 
 
+Role = Literal["document", "query", "generated"]
+"""What a text is to an encoder: a document, a user's query, or what a language model wrote for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPart:
+    """A piece of a query that encoders embed by itself."""
+
+    text: str
+    role: Role = "query"
+    weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One information need, in the words a retriever searches with."""
+    """One information need, in the words a retriever searches with.
+
+    Attributes:
+        text: what lexical retrievers, rerankers and plug-ins that know no parts read.
+        parts: what encoders read: the weighted mean of the parts' embeddings is the query's. Empty: the text alone.
+    """
 
     query_id: str
     text: str
+    parts: tuple[QueryPart, ...] = ()
+
+    @property
+    def encoded_parts(self) -> tuple[QueryPart, ...]:
+        """The parts an encoder embeds; never empty."""
+        return self.parts or (QueryPart(self.text),)
 
 
 @dataclass(frozen=True)
@@ -134,6 +158,24 @@ class Retriever(Protocol):
 
         A list holds the k best documents *and every other that ties with the k-th*, or more; `topk` makes the order.
         """
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a reranker orders anew: a query and the documents a first stage found for it, best first."""
+
+    query: Query
+    documents: Sequence[Document]
+
+
+class Reranker(Protocol):
+    """The second stage: scores a query's candidates together or one by one. `RerankerBase` supplies `describe`."""
+
+    def describe(self) -> Description:
+        """What changes its scores, in `search`; `index` stays empty."""
+
+    def rerank(self, batch: Sequence[Candidates]) -> Sequence[Sequence[float]]:
+        """For each element of the batch one score a document, in the order of the documents; greater is better."""
 
 
 Qrels = Mapping[str, Mapping[str, int]]
