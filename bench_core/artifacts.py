@@ -81,22 +81,32 @@ def file_sha256(path: Path) -> str:
 @contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """Give a new empty folder to fill; it takes the name `path` only when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{path.name}.*.partial"):
-        shutil.rmtree(stale)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    temporary.mkdir()
-    try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.rename(path)
-        _sync_folder(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with folder_continued(path) as partial:
+        for left in partial.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def folder_continued(path: Path) -> Iterator[Path]:
+    """As `folder_written_whole`, but what an interrupted block left stays and is given to the next one to go on from.
+
+    Two processes that may fill the same folder hold a lock (`locked`).
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    yield partial
+    for file in partial.rglob("*"):
+        if file.is_file():
+            _sync(file)
+    if path.exists():
+        shutil.rmtree(path)
+    partial.rename(path)
+    _sync_folder(path.parent)
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+
+from bench_core.errors import UserError
 
 Finding = tuple[str, str, str]
 """What was looked at, its state (`ok`, `missing`, `none`), and a detail: a version, or what to do."""
@@ -36,6 +39,20 @@ def package_findings(packages: Mapping[str, tuple[str, str]]) -> list[Finding]:
         except PackageNotFoundError:
             findings.append((name, "missing", remedy))
     return findings
+
+
+def parse_bytes(text: str) -> int:
+    """A size as people write it: `512MB`, `1.5GB`, `2GiB`, or a number of bytes.
+
+    Raises:
+        UserError: it is no size of at least one byte.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    step = 1024 if found and found.group(3) else 1000
+    size = int(float(found.group(1)) * step ** " KMGT".index(found.group(2).upper() or " ")) if found else 0
+    if size < 1:
+        raise UserError(f"{text!r} is no size; write for example 512MB or 2GiB.")
+    return size
 
 
 def memory_bytes() -> int | None:

@@ -12,13 +12,17 @@ from bench_core.cli import BenchGroup, format_option, print_table, results_optio
 from bench_core.tables import Format
 
 if TYPE_CHECKING:
-    from bench_core.registry import StageSpec
     from retrieval_bench.measures import Measure
-    from retrieval_bench.pipeline import ScoredRun
+    from retrieval_bench.stored_runs import ScoredRun
 
 _PATH = click.Path(path_type=Path)
 
-dataset_option = click.option("--dataset", "-d", "dataset", required=True, help="demo/NAME or dir:PATH.")
+_DATASET = "demo/NAME, r2med/NAME or dir:PATH"
+_SYSTEM = (
+    "A retriever, or path/to/file.py:Class, with arguments as ,key=value; also 'rrf(A, B)' and 'A > RERANKER,depth=10'."
+)
+
+dataset_option = click.option("--dataset", "-d", "dataset", required=True, help=f"{_DATASET}.")
 retriever_option = click.option(
     "--retriever", "-r", "retriever", required=True, help="A name, or path/to/file.py:Class; arguments as ,key=value."
 )
@@ -28,7 +32,7 @@ parameter_option = click.option(
     "parameters",
     multiple=True,
     metavar="KEY=VALUE",
-    help="An argument of the retriever; repeatable.",
+    help="An argument of every retriever named; repeatable.",
 )
 indexes_option = click.option(
     "--indexes",
@@ -83,25 +87,27 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], indexes_dir: 
     from retrieval_bench.retrievers.base import create_retriever
 
     loaded = load_dataset(dataset)
-    spec = StageSpec.parse(retriever, parameters)
-    with working(f"indexing {loaded.card.dataset_id}"):
-        folder, was_there = prepare_index(create_retriever(spec), loaded.corpus, loaded.card.dataset_id, indexes_dir)
+    dataset_id, spec = loaded.card.dataset_id, StageSpec.parse(retriever, parameters)
+    created = create_retriever(spec, dataset_id)
+    with working(f"indexing {dataset_id}"):
+        folder, was_there = prepare_index(created, loaded.corpus, dataset_id, indexes_dir)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
-    say(f"{spec} on {loaded.card.dataset_id}: the index {done}.")
+    say(f"{spec} on {dataset_id}: the index {done}.")
     click.echo(str(folder))
 
 
 @main.command()
-@click.option("--dataset", "-d", "datasets", multiple=True, help="demo/NAME or dir:PATH; repeatable.")
-@click.option(
-    "--retriever",
-    "-r",
-    "retrievers",
-    multiple=True,
-    help="A name, or path/to/file.py:Class; arguments as ,key=value; repeatable.",
-)
+@click.option("--dataset", "-d", "datasets", multiple=True, help=f"{_DATASET}; repeatable.")
+@click.option("--retriever", "-r", "retrievers", multiple=True, help=f"{_SYSTEM} Repeatable.")
 @parameter_option
-@click.option("--experiment", "-e", type=_PATH, help="YAML file that names datasets and retrievers.")
+@click.option("--fuse", "fused", multiple=True, metavar="SYSTEM", help="A system to fuse with the other --fuse ones.")
+@click.option("--method", default="rrf", show_default=True, help="How they are fused; arguments as ,key=value.")
+@click.option("--rerank", "rerankers", multiple=True, help="Order each of these systems anew; repeatable.")
+@click.option("--depth", type=click.IntRange(min=1), help="Documents a reranker sees [default: 100].")
+@click.option("--keep", type=click.Choice(["reranked", "all"]), help="What stays beside them [default: reranked].")
+@click.option(
+    "--experiment", "-e", type=_PATH, help="YAML file of datasets and systems; --dataset replaces its datasets."
+)
 @click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
 @measure_option
 @results_option
@@ -111,6 +117,11 @@ def run(
     datasets: Sequence[str],
     retrievers: Sequence[str],
     parameters: Sequence[str],
+    fused: Sequence[str],
+    method: str,
+    rerankers: Sequence[str],
+    depth: int | None,
+    keep: str | None,
     experiment: Path | None,
     k: int | None,
     measure_texts: Sequence[str],
@@ -118,26 +129,28 @@ def run(
     indexes_dir: Path,
     form: Format,
 ) -> None:
-    """Search every dataset with every retriever, score the runs, print the table.
+    """Search every dataset with every system, score the runs, print the table.
 
+    Systems are those of --retriever, the fusion of the --fuse ones, and with --rerank each of these reranked as well.
     What is there already and whole is not made again.
     """
     from bench_core.config import load_config
     from bench_core.errors import UserError
-    from bench_core.registry import StageSpec
     from retrieval_bench.experiment import RetrievalExperiment
     from retrieval_bench.reporting import scores_table
+    from retrieval_bench.systems import system_texts
 
+    systems: Sequence[str] = system_texts(retrievers, fused, method, rerankers, depth, keep)
     if experiment is not None:
-        if datasets or retrievers:
-            raise UserError("Give either --experiment or --dataset and --retriever, not both.")
+        if systems:
+            raise UserError("Systems are named by --experiment or by --retriever, --fuse and --rerank, not by both.")
         grid = load_config(experiment, RetrievalExperiment)
-        datasets, retrievers, k = grid.datasets, grid.retrievers, k or grid.k
-    if not datasets or not retrievers:
-        raise UserError("Give --dataset and --retriever, or --experiment FILE.")
+        datasets, systems, k = datasets or grid.datasets, grid.systems, k or grid.k
+    if not datasets or not systems:
+        raise UserError("Give --dataset and --retriever (or --fuse), or --experiment FILE.")
     measures = _measures(measure_texts)
-    specs = [StageSpec.parse(retriever, parameters) for retriever in retrievers]
-    print_table(scores_table(_run_grid(datasets, specs, k, results_dir, indexes_dir, measures), measures), form)
+    runs = _run_grid(datasets, systems, parameters, k, results_dir, indexes_dir, measures)
+    print_table(scores_table(runs, measures), form)
 
 
 @main.command()
@@ -161,10 +174,10 @@ def score(
     from bench_core.errors import UserError
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.measures import DEFAULT_MEASURES
-    from retrieval_bench.pipeline import ScoredRun, read_canonical_run
     from retrieval_bench.reporting import per_query_table, scores_table
     from retrieval_bench.scoring import check_same_collection
     from retrieval_bench.scoring import score as score_run
+    from retrieval_bench.stored_runs import ScoredRun, read_canonical_run
     from retrieval_bench.trec import read_qrels
 
     if (qrels_path is None) == (dataset is None):
@@ -186,8 +199,8 @@ def score(
 def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, form: Format) -> None:
     """Print the table of all complete runs in the results folder."""
     from bench_core.errors import UserError
-    from retrieval_bench.pipeline import stored_runs
     from retrieval_bench.reporting import scores_table
+    from retrieval_bench.stored_runs import stored_runs
 
     runs = [run for run in stored_runs(results_dir) if dataset is None or run.dataset_id == dataset]
     if not runs:
@@ -198,7 +211,7 @@ def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, 
 
 @main.command()
 @dataset_option
-@click.option("--baseline", "-b", required=True, help="The retriever the others are compared with.")
+@click.option("--baseline", "-b", required=True, help=f"The system the others are compared with. {_SYSTEM}")
 @click.option("--retriever", "-r", "retrievers", multiple=True, required=True, help="A system to compare; repeatable.")
 @click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
 @click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
@@ -224,14 +237,13 @@ def compare(
     indexes_dir: Path,
     form: Format,
 ) -> None:
-    """Compare retrievers with a baseline, query by query: wins, losses and a paired randomisation test."""
-    from bench_core.registry import StageSpec
+    """Compare systems with a baseline, query by query: wins, losses and a paired randomisation test."""
     from retrieval_bench.measures import Measure
     from retrieval_bench.reporting import comparison_table
 
     measure = Measure.parse(measure_text)
-    specs = [StageSpec.parse(text) for text in (baseline, *retrievers)]
-    first, *others = _run_grid([dataset], specs, k, results_dir, indexes_dir, [measure])
+    systems = (baseline, *retrievers)
+    first, *others = _run_grid([dataset], systems, (), k, results_dir, indexes_dir, [measure])
     print_table(comparison_table(first, others, measure, n_permutations), form)
 
 
@@ -261,21 +273,24 @@ def _measures(texts: Sequence[str], default: Sequence[Measure] | None = None) ->
 
 def _run_grid(
     datasets: Sequence[str],
-    specs: Sequence[StageSpec],
+    systems: Sequence[str],
+    parameters: Sequence[str],
     k: int | None,
     results_dir: Path,
     indexes_dir: Path,
     measures: Sequence[Measure],
 ) -> list[ScoredRun]:
     from retrieval_bench.datasets.dataset import load_dataset
-    from retrieval_bench.pipeline import run_retriever
-    from retrieval_bench.retrievers.base import create_retriever
+    from retrieval_bench.pipeline import Workspace, run_system
+    from retrieval_bench.systems import create_system
 
+    workspace = Workspace(results_dir, indexes_dir, say)
+    for text in systems:  # a misspelt one is told before the first corpus is read
+        create_system(text, parameters=parameters)
     runs = []
-    retrievers = [(str(spec), create_retriever(spec)) for spec in specs]
     for dataset in datasets:
         loaded = load_dataset(dataset)
-        for system, retriever in retrievers:
-            depth = k or loaded.card.k
-            runs.append(run_retriever(loaded, retriever, system, depth, results_dir, indexes_dir, say, measures))
+        for text in systems:
+            system = create_system(text, loaded.card.dataset_id, parameters)
+            runs.append(run_system(loaded, system, k or loaded.card.k, workspace, measures))
     return runs

@@ -6,14 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class RetrievalExperiment(BaseModel):
-    """A grid: every retriever on every dataset.
+    """A grid: every system on every dataset.
 
     Attributes:
+        systems: each in the line of text that names it (`retrieval_bench.systems`).
         k: documents kept for each query; each dataset's own depth where it is not given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     datasets: tuple[str, ...] = Field(min_length=1)
-    retrievers: tuple[str, ...] = Field(min_length=1)
+    systems: tuple[str, ...] = Field(min_length=1)
     k: int | None = Field(default=None, ge=1)

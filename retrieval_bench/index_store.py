@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench_core.artifacts import file_sha256, folder_written_whole, locked
+from bench_core.artifacts import file_sha256, folder_continued, folder_written_whole, locked
 from bench_core.identity import Json, identity_hash
 from bench_core.manifest import MANIFEST_NAME, Manifest, RunFolder
 from retrieval_bench.retrievers.base import full_description
@@ -15,6 +15,8 @@ from retrieval_bench.types import Corpus, Retriever
 PACKAGES = ("numpy", "torch", "sentence-transformers", "transformers", "faiss-cpu", "faiss-gpu", "ranx", "regex")
 """Distributions whose versions a manifest records."""
 
+DERIVED = "derived"
+"""The folder within an index for what `Retriever.open` may make of it, and make again when it is gone."""
 
 # A larger file is trusted by its size: an index may hold more than one wants to read at every start.
 _LARGEST_HASHED_BYTES = 2 * 1024**3
@@ -22,6 +24,8 @@ _LARGEST_HASHED_BYTES = 2 * 1024**3
 
 def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes_dir: Path) -> tuple[Path, bool]:
     """Make a retriever ready to search a corpus: open its index, or write it first.
+
+    A retriever with `resumes_indexing` is given the folder that a killed call left, and goes on there.
 
     Returns:
         The index's folder, and whether it was there already.
@@ -34,19 +38,22 @@ def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes
         if _is_whole(folder, identity):
             retriever.open(corpus, folder.path)
             return folder.path, True
-        with folder_written_whole(folder.path) as temporary:
+        resumes = getattr(retriever, "resumes_indexing", False)
+        with (folder_continued if resumes else folder_written_whole)(folder.path) as temporary:
             manifest = Manifest(identity)
             with RunFolder(temporary).recording(manifest, PACKAGES):
                 with manifest.phase("index"):
                     retriever.index(corpus, temporary)
                 manifest.recorded = {**recorded(retriever), "n_documents": len(corpus), "bytes": _sizes(temporary)}
                 manifest.files = {name: file_sha256(temporary / name) for name in _sizes(temporary)}
+        if resumes:  # it reads from its files while it searches, and they have moved
+            retriever.open(corpus, folder.path)
     return folder.path, False
 
 
-def recorded(retriever: Retriever) -> dict[str, Json]:
-    """What a retriever wants written down though it changes nothing, where it has such."""
-    found: Any = getattr(retriever, "recorded", dict)()
+def recorded(stage: object) -> dict[str, Json]:
+    """What a stage wants written down though it changes nothing, where it has such."""
+    found: Any = getattr(stage, "recorded", dict)()
     return dict(found)
 
 
@@ -69,5 +76,8 @@ def _sizes(folder: Path) -> dict[str, Json]:
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST_NAME and not path.name.startswith(".")
+        if path.is_file()
+        and path.name != MANIFEST_NAME
+        and not path.name.startswith(".")
+        and DERIVED not in path.relative_to(folder).parts
     }

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from bench_core.errors import UserError
 from bench_core.tables import Cell, Column, Table
 from retrieval_bench.measures import Measure
-from retrieval_bench.pipeline import ScoredRun
 from retrieval_bench.scoring import TIE_CUTOFF
+from retrieval_bench.stored_runs import ScoredRun
 
 
 def scores_table(runs: Sequence[ScoredRun], measures: Sequence[Measure]) -> Table:

@@ -142,6 +142,12 @@ class Description:
         }
 
 
+class DescribedStage(Protocol):
+    """Anything that says what its results depend on."""
+
+    def describe(self) -> Description: ...
+
+
 class Retriever(Protocol):
     """The first stage. Any object with these four methods is one; `RetrieverBase` supplies two of them."""
 

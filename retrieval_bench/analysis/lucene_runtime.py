@@ -15,6 +15,9 @@ from bench_core.errors import UserError
 _MIN_JAVA = 21
 """Pyserini 1.6's jar is compiled for Java 21."""
 
+_WARNS_OF_UNSAFE = 24
+"""From this Java on a warning is printed of how Lucene 9 maps files, unless it is allowed (JEP 498)."""
+
 _VECTOR_MODULE = "jdk.incubator.vector"
 _WAY_OUT = "pip install 'biomed-bench[lucene]'"
 
@@ -75,7 +78,12 @@ def start_lucene() -> None:
     if not java.has_vector_module:
         # Pyserini asks for the module, Lucene runs without it, and a runtime that lacks it would not start.
         jnius_config.set_options(*(option for option in jnius_config.get_options() if _VECTOR_MODULE not in option))
-    import jnius  # noqa: F401  (starts the machine)
+    if java.version >= _WARNS_OF_UNSAFE:
+        jnius_config.add_options("--sun-misc-unsafe-memory-access=allow")
+    from jnius import autoclass  # starts the machine
+
+    # Lucene warns at every start that a faster way to read files needs a newer Lucene; that is no news to a user.
+    autoclass("java.util.logging.Logger").getLogger("").setLevel(autoclass("java.util.logging.Level").SEVERE)
 
 
 def lucene_english_terms() -> Callable[[str], list[str]]:

@@ -10,7 +10,7 @@ from bench_core.described import Described, user_source
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.registry import Family, StageSpec
-from retrieval_bench.types import Corpus, Description, Query, RankedList, Retriever
+from retrieval_bench.types import Corpus, DescribedStage, Description, Query, RankedList, Retriever
 
 RETRIEVERS = Family(
     kind="retriever",
@@ -18,6 +18,11 @@ RETRIEVERS = Family(
         "bm25": "retrieval_bench.retrievers.bm25:Bm25",
         "bm25-qs": "retrieval_bench.retrievers.bm25:Bm25QuerySide",
         "dense": "retrieval_bench.retrievers.dense:Dense",
+        "exact-match": "retrieval_bench.retrievers.exact_match:ExactMatch",
+        "late-interaction": "retrieval_bench.retrievers.late_interaction:LateInteraction",
+        "ragatouille": "retrieval_bench.retrievers.ragatouille:Ragatouille",
+        "random": "retrieval_bench.retrievers.random_order:RandomOrder",
+        "splade": "retrieval_bench.retrievers.splade:Splade",
     },
     group="retrieval_bench.retrievers",
 )
@@ -29,6 +34,9 @@ class RetrieverBase(Described):
     The description is the constructor's arguments, to which the suite adds a hash of the source you wrote, so that a
     changed argument or a changed line is another system. Override `describe` to leave out what cannot change results.
     """
+
+    resumes_indexing = False
+    """Whether `index` goes on from what a killed call of it left in the folder, instead of getting an empty one."""
 
     def describe(self) -> Description:
         """Class name and arguments; the suite adds a hash of the source."""
@@ -58,14 +66,21 @@ class RetrieverBase(Described):
         """What is worth recording and changes nothing: device, batch size, threads."""
         return {}
 
+    def notes(self) -> Sequence[str]:
+        """What a reader of the figures should know, after `search`: whole sentences, shown under every table."""
+        return ()
 
-def create_retriever(spec: StageSpec) -> Retriever:
+
+def create_retriever(spec: StageSpec, dataset_id: str = "") -> Retriever:
     """The retriever a user names.
+
+    Args:
+        dataset_id: what it will search; given to a class that takes it, for instructions made for one dataset.
 
     Raises:
         UserError: no such class or argument, or the class is no retriever.
     """
-    created: Retriever = RETRIEVERS.create(spec)
+    created: Retriever = RETRIEVERS.create(spec, dataset_id=dataset_id)
     for method in ("describe", "index", "open", "search"):
         if not callable(getattr(created, method, None)):
             name = type(created).__name__
@@ -75,7 +90,7 @@ def create_retriever(spec: StageSpec) -> Retriever:
     return created
 
 
-def full_description(retriever: Retriever) -> Description:
-    """A retriever's description with a hash of what its user wrote, which is part of every identity."""
-    description, source = retriever.describe(), user_source(retriever)
+def full_description(stage: DescribedStage) -> Description:
+    """A stage's description with a hash of what its user wrote, which is part of every identity."""
+    description, source = stage.describe(), user_source(stage)
     return description if source is None else replace(description, index={**description.index, "user_source": source})

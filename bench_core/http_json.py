@@ -1,0 +1,219 @@
+"""Posting JSON to an endpoint somebody else runs: bounded, and every way it can fail has a name."""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from bench_core.errors import BenchError, UserError
+
+if TYPE_CHECKING:
+    import httpx2
+
+Answer = TypeVar("Answer")
+
+FailureKind = Literal[
+    "rate limited", "server error", "timed out", "no connection", "malformed", "too large", "rejected"
+]
+
+_RETRIED: frozenset[FailureKind] = frozenset(
+    {"rate limited", "server error", "timed out", "no connection", "malformed"}
+)
+_SHOWN_CHARACTERS = 200
+
+
+class EndpointFailure(BenchError):
+    """A request that got no usable answer.
+
+    Attributes:
+        kind: what went wrong.
+        retry_after_s: how long the endpoint asked to wait, if it did.
+    """
+
+    def __init__(self, kind: FailureKind, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.kind: FailureKind = kind
+        self.retry_after_s = retry_after_s
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether another try may succeed."""
+        return self.kind in _RETRIED
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a request is tried, and how long is waited between.
+
+    Waits grow twofold from `first_wait_s`, each drawn between half of that and all of it, so that many clients do not
+    come back at once; where the endpoint says how long to wait, that is waited, unless it is longer than
+    `longest_wait_s`.
+    """
+
+    n_tries: int = 6
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 120.0
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def call(self, ask: Callable[[], Answer]) -> Answer:
+        """Call until there is an answer.
+
+        Raises:
+            EndpointFailure: the last try failed, or one in a way that will not pass.
+        """
+        from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+        def wait(state: RetryCallState) -> float:
+            failure = state.outcome.exception() if state.outcome else None
+            asked = failure.retry_after_s if isinstance(failure, EndpointFailure) else None
+            if asked is not None:
+                return asked
+            longest = min(self.first_wait_s * 2.0 ** (state.attempt_number - 1), self.longest_wait_s)
+            return random.uniform(longest / 2, longest)  # noqa: S311 (spread, not secrecy)
+
+        def passes(error: BaseException) -> bool:
+            if not isinstance(error, EndpointFailure) or not error.is_passing:
+                return False
+            return error.retry_after_s is None or error.retry_after_s <= self.longest_wait_s
+
+        return Retrying(
+            stop=stop_after_attempt(self.n_tries),
+            wait=wait,
+            retry=retry_if_exception(passes),
+            sleep=self.sleep,
+            reraise=True,
+        )(ask)
+
+
+class JsonEndpoint:
+    """An HTTP service that takes and gives JSON. Thread-safe.
+
+    Args:
+        base_url: with its version part: `https://host/v1`.
+        key_variable: the environment variable that holds the key; empty, or not set: no key is sent.
+        timeout_s: for connecting, and for the whole of an answer.
+        most_bytes: the longest answer that is read.
+        headers: sent with every request.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key_variable: str = "",
+        timeout_s: float = 120.0,
+        most_bytes: int = 64 * 1024**2,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UserError(f"{base_url!r} is no address of an endpoint; write for example http://localhost:8000/v1.")
+        if parts.username or parts.password:
+            raise UserError("The endpoint's address holds a name or password; give the key in an environment variable.")
+        self.base_url = base_url.rstrip("/")
+        self.host = parts.hostname
+        self._most_bytes, self._timeout_s = most_bytes, timeout_s
+        self._key = os.environ.get(key_variable, "") if key_variable else ""
+        self._headers = {"Accept": "application/json", **(headers or {})}
+        self._client: httpx2.Client | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether what is sent leaves this machine: everything but `localhost` and loopback addresses."""
+        if self.host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Send one request and read its answer.
+
+        Raises:
+            EndpointFailure: whatever went wrong; its message holds neither the key nor the body.
+        """
+        import httpx2
+
+        headers = {**self._headers, **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        try:
+            with self._connected().stream("POST", f"{self.base_url}/{path}", json=body, headers=headers) as response:
+                content = self._read(response)
+                self._check_status(response, content)
+        except httpx2.TimeoutException as error:
+            raise EndpointFailure("timed out", f"{self.host} did not answer within {self._timeout_s:g} s.") from error
+        except httpx2.HTTPError as error:
+            raise EndpointFailure(
+                "no connection", f"{self.host}: {self._clean(str(error) or type(error).__name__)}."
+            ) from error
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise EndpointFailure("malformed", f"{self.host} answered with what is not JSON.") from error
+
+    def _connected(self) -> httpx2.Client:
+        if self._client is None:
+            import httpx2
+
+            # No redirects: a key goes to the host the user named and to no other.
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+            self._client = httpx2.Client(timeout=self._timeout_s, limits=limits, follow_redirects=False)
+        return self._client
+
+    def _read(self, response: httpx2.Response) -> bytes:
+        pieces, n_bytes, start = [], 0, time.monotonic()
+        for piece in response.iter_bytes():
+            if time.monotonic() - start > self._timeout_s:  # the client's own bound is on each piece alone
+                raise EndpointFailure("timed out", f"{self.host} did not finish within {self._timeout_s:g} s.")
+            n_bytes += len(piece)
+            if n_bytes > self._most_bytes:
+                raise EndpointFailure("too large", f"{self.host} answered with more than {self._most_bytes} bytes.")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _check_status(self, response: httpx2.Response, content: bytes) -> None:
+        status = response.status_code
+        if 200 <= status < 300:
+            return
+        said = self._clean(_said(content))
+        message = f"{self.host} answered {status}{f' ({said})' if said else ''}."
+        if status in (408, 409, 425, 429):
+            raise EndpointFailure("rate limited", message, _retry_after_s(response.headers.get("retry-after")))
+        if status >= 500:
+            raise EndpointFailure("server error", message, _retry_after_s(response.headers.get("retry-after")))
+        raise EndpointFailure("rejected", message)
+
+    def _clean(self, text: str) -> str:
+        """Text of the other side as it may be shown: one line, short, and without the key."""
+        hidden = text.replace(self._key, "…") if self._key else text
+        return " ".join(hidden.split())[:_SHOWN_CHARACTERS].rstrip(".")
+
+
+def _said(content: bytes) -> str:
+    """The message of an error in OpenAI's form, else the text itself."""
+    try:
+        error = json.loads(content)["error"]
+        return str(error["message"] if isinstance(error, dict) else error)
+    except (ValueError, KeyError, TypeError):
+        return content.decode("utf-8", "replace")
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    """Seconds of a Retry-After header, which holds a number of them or a date (RFC 9110, section 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None

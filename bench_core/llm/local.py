@@ -1,0 +1,184 @@
+"""A language model in this process, through transformers: a hub id, a folder, or a GGUF file."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench_core.artifacts import file_sha256
+from bench_core.errors import UserError
+from bench_core.identity import Json
+from bench_core.llm.chat import ChatRequest, ChatResponse, NoAnswer, Sampling, Usage
+
+# How long a batch waits for further requests before it is begun.
+_GATHER_S = 0.05
+_MOST_NEW_TOKENS = 1024
+
+
+@dataclass(eq=False)
+class _Waiting:
+    request: ChatRequest
+    done: threading.Event = field(default_factory=threading.Event)
+    outcome: ChatResponse | NoAnswer | None = None
+
+
+class LocalModel:
+    """A model that generates for several threads at once: calls that wait are gathered into batches.
+
+    Draws depend on the batch they are made in; at temperature 0 an answer depends on its request alone.
+
+    Args:
+        model: a hub id, a folder, or a GGUF file.
+        revision: commit of a hub model.
+        batch_size: requests generated for at once.
+        device: `cpu`, `cuda`, …; by default the GPU where there is one.
+        chat_template: Jinja text, for a model that brings none.
+    """
+
+    def __init__(
+        self, model: str, revision: str = "", batch_size: int = 4, device: str = "", chat_template: str = ""
+    ) -> None:
+        self.model, self.revision, self.device, self.batch_size = model, revision, device, batch_size
+        self._chat_template = chat_template
+        self._queue: list[_Waiting] = []
+        self._queued = threading.Condition()
+        self._generating = threading.Lock()
+        self._loaded: tuple[Any, Any] | None = None
+
+    def describe(self) -> Mapping[str, Json]:
+        """The model's id and revision, or the content of its file."""
+        place = Path(self.model)
+        found: dict[str, Json] = {"model": self.model, "revision": self.revision}
+        if place.is_file():
+            found = {"model": place.name, "sha256": file_sha256(place)}
+        return {**found, "chat_template": self._chat_template} if self._chat_template else found
+
+    @property
+    def is_remote(self) -> bool:
+        """Never: nothing leaves the process."""
+        return False
+
+    def complete(self, request: ChatRequest) -> ChatResponse:
+        """Generate, together with what other threads ask at the same time.
+
+        Raises:
+            NoAnswer: the model failed on it.
+        """
+        waiting = _Waiting(request)
+        with self._queued:
+            self._queue.append(waiting)
+        time.sleep(_GATHER_S)
+        with self._generating:  # who gets here first generates for all that wait
+            if not waiting.done.is_set():
+                self._generate(self._take(waiting))
+        if isinstance(waiting.outcome, NoAnswer):
+            raise waiting.outcome
+        assert waiting.outcome is not None
+        return waiting.outcome
+
+    def _take(self, first: _Waiting) -> list[_Waiting]:
+        """A batch with `first` in it, of requests that are sampled alike."""
+        with self._queued:
+            alike = [other for other in self._queue if other.request.sampling == first.request.sampling]
+            batch = [first, *(other for other in alike if other is not first)][: self.batch_size]
+            self._queue = [other for other in self._queue if other not in batch]
+        return batch
+
+    def _generate(self, batch: Sequence[_Waiting]) -> None:
+        start = time.perf_counter()
+        try:
+            outcomes: Sequence[ChatResponse | NoAnswer] = self._answers([waiting.request for waiting in batch])
+        except (RuntimeError, ValueError, MemoryError) as error:
+            cause = str(error).strip().partition("\n")[0]
+            outcomes = [NoAnswer("model failed", f"{self.model} failed to generate: {cause}.")] * len(batch)
+        seconds = (time.perf_counter() - start) / len(batch)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, ChatResponse):
+                outcome = ChatResponse(outcome.text, finish=outcome.finish, usage=outcome.usage, seconds=seconds)
+            waiting.outcome = outcome
+            waiting.done.set()
+
+    def _answers(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
+        import torch
+
+        model, tokenizer = self._load()
+        prompts = [self._prompt(tokenizer, request) for request in requests]
+        encoded = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
+        sampling = requests[0].sampling
+        if sampling.seed is not None:
+            torch.manual_seed(sampling.seed + requests[0].sample)
+        with torch.inference_mode():
+            tokens = model.generate(**encoded, **_generation(sampling, tokenizer))
+        n_prompt = encoded["input_ids"].shape[1]
+        return [
+            _response(tokenizer, row[n_prompt:], int(mask.sum()), sampling)
+            for row, mask in zip(tokens, encoded["attention_mask"], strict=True)
+        ]
+
+    def _prompt(self, tokenizer: Any, request: ChatRequest) -> str:
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        template = self._chat_template or None
+        if template is None and not tokenizer.chat_template:
+            raise UserError(f"{self.model} brings no chat template; give one, or a model made for conversation.")
+        prompt: str = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, chat_template=template
+        )
+        return prompt
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils import logging
+
+            logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+            file = Path(self.model)
+            where: dict[str, Any] = {"revision": self.revision or None}
+            if file.is_file():
+                where = {"gguf_file": file.name}
+            place = str(file.parent) if file.is_file() else self.model
+            device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **where)
+                model: Any = AutoModelForCausalLM.from_pretrained(
+                    place, dtype=torch.float32 if device == "cpu" else "auto", **where
+                )
+            except (OSError, ValueError, RuntimeError, ImportError) as error:
+                cause = str(error).strip().partition("\n")[0].rstrip(".")
+                raise UserError(
+                    f"The model {self.model} cannot be loaded ({cause}); give a folder, a GGUF file, or a hub id this "
+                    "machine can reach."
+                ) from error
+            if tokenizer.pad_token is None:
+                tokenizer.pad_token = tokenizer.eos_token
+            self._loaded = model.to(device).eval(), tokenizer
+        return self._loaded
+
+
+def _generation(sampling: Sampling, tokenizer: Any) -> dict[str, Any]:
+    greedy = sampling.temperature in (None, 0)
+    drawn = {} if greedy else {"temperature": sampling.temperature, "top_p": sampling.top_p or 1.0, "top_k": 0}
+    stop = {"stop_strings": list(sampling.stop), "tokenizer": tokenizer} if sampling.stop else {}
+    return {
+        "do_sample": not greedy,
+        "max_new_tokens": sampling.max_tokens or _MOST_NEW_TOKENS,
+        "pad_token_id": tokenizer.pad_token_id,
+        **drawn,
+        **stop,
+    }
+
+
+def _response(tokenizer: Any, tokens: Any, n_prompt: int, sampling: Sampling) -> ChatResponse:
+    """The answer in the new tokens of one row; padding follows the end of a shorter one."""
+    ends = (tokens == tokenizer.eos_token_id).nonzero()
+    n_new = int(ends[0]) + 1 if len(ends) else len(tokens)
+    text = tokenizer.decode(tokens[:n_new], skip_special_tokens=True)
+    stopped = next((stop for stop in sampling.stop if stop in text), None)
+    if stopped is not None:
+        text = text[: text.index(stopped)]
+    cut = not len(ends) and stopped is None and n_new >= (sampling.max_tokens or _MOST_NEW_TOKENS)
+    return ChatResponse(text, finish="length" if cut else "stop", usage=Usage(n_prompt, n_new))

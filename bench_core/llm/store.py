@@ -1,0 +1,216 @@
+"""Answers on disk, one JSON file each, found by everything they were made from.
+
+`<root>/<first two digits>/<key>.json`, the key being the sha256 of endpoint, model, what is sent beside the request,
+messages, sampling and sample number. The folder is its owner's alone: the texts may be patients'.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench_core.artifacts import read_json, write_atomically, write_json
+from bench_core.errors import BadFile, UserError
+from bench_core.identity import Json, identity_hash
+from bench_core.llm.chat import ChatRequest, ChatResponse, Usage
+
+SCHEMA_VERSION = 1
+_OWNERS_FOLDER, _OWNERS_FILE = 0o700, 0o600
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One answer with all it was made from."""
+
+    made_from: Mapping[str, Json]
+    response: ChatResponse
+
+    @property
+    def key(self) -> str:
+        """What it is found by."""
+        return identity_hash(self.made_from)
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of its file."""
+        return {"schema_version": SCHEMA_VERSION, "made_from": self.made_from, "response": asdict(self.response)}
+
+    @classmethod
+    def from_json(cls, content: Any, path: Path, line: int | None = None) -> Stored:
+        """Read what `as_json` wrote.
+
+        Raises:
+            BadFile: it is something else, or an answer that must not be stored.
+        """
+        try:
+            if content["schema_version"] != SCHEMA_VERSION:
+                raise BadFile(path, f"expected an answer of schema version {SCHEMA_VERSION}", line)
+            fields = dict(content["response"])
+            stored = cls(dict(content["made_from"]), ChatResponse(**{**fields, "usage": Usage(**fields["usage"])}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadFile(path, f"expected a stored answer ({error})", line) from error
+        if stored.response.problem:
+            raise BadFile(path, f"this answer is {stored.response.problem}, and such are not stored", line)
+        return stored
+
+
+def made_from(client: Mapping[str, Json], request: ChatRequest) -> dict[str, Json]:
+    """Everything an answer depends on.
+
+    Args:
+        client: what `ChatClient.describe` gives.
+    """
+    return {
+        "client": dict(client),
+        "messages": [asdict(message) for message in request.messages],
+        "sampling": request.sampling.describe(),
+        "sample": request.sample,
+    }
+
+
+class ResponseStore:
+    """The answers below a folder. Several threads and processes may use it at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def get(self, key: str) -> Stored | None:
+        """The answer of a key; None where there is none, or its file is damaged and must be made again."""
+        path = self._path(key)
+        try:
+            stored = Stored.from_json(read_json(path), path)
+        except (FileNotFoundError, BadFile):
+            return None
+        return stored if stored.key == key else None
+
+    def put(self, stored: Stored) -> None:
+        """Keep an answer.
+
+        Raises:
+            ValueError: one that was refused, cut off or is empty.
+        """
+        if stored.response.problem:
+            raise ValueError(f"an answer that is {stored.response.problem} is never stored")
+        self._make_root()
+        write_json(self._path(stored.key), stored.as_json())
+
+    @contextmanager
+    def being_made(self, key: str) -> Iterator[None]:
+        """Hold a key while its answer is asked for: who else wants it waits, and then finds it."""
+        from filelock import FileLock
+
+        self._make_root()
+        path = self.root / "locks" / f"{key}.lock"
+        path.parent.mkdir(exist_ok=True)
+        with FileLock(path):
+            yield
+
+    def __iter__(self) -> Iterator[Stored]:
+        for path in sorted(self.root.glob("??/*.json")):
+            stored = self.get(path.stem)
+            if stored is not None:
+                yield stored
+
+    def statistics(self) -> list[tuple[str, int, int, int]]:
+        """For each model: its name, answers, prompt tokens, completion tokens."""
+        answers: Counter[str] = Counter()
+        prompt: Counter[str] = Counter()
+        completion: Counter[str] = Counter()
+        for stored in self:
+            model = model_name(stored)
+            answers[model] += 1
+            prompt[model] += stored.response.usage.prompt_tokens or 0
+            completion[model] += stored.response.usage.completion_tokens or 0
+        return [(model, answers[model], prompt[model], completion[model]) for model in sorted(answers)]
+
+    def export(self, path: Path, model: str = "") -> int:
+        """Write all answers, or those of one model, as gzipped JSON lines in the order of their keys."""
+        lines = [
+            json.dumps(stored.as_json(), sort_keys=True, ensure_ascii=False)
+            for stored in self
+            if not model or model_name(stored) == model
+        ]
+        if not lines:
+            raise UserError(f"There is no answer{f' of {model}' if model else ''} to export in {self.root}.")
+        path.touch(mode=_OWNERS_FILE)
+        write_atomically(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+        path.chmod(_OWNERS_FILE)
+        return len(lines)
+
+    def import_archive(self, path: Path) -> tuple[int, int]:
+        """Take over what `export` wrote; all of it is checked before the first is kept.
+
+        Returns:
+            How many answers are new, and how many were there already (those stay as they are).
+
+        Raises:
+            BadFile: a line is no answer.
+        """
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                lines = [line for line in file if line.strip()]
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: there is no such file.") from error
+        except (OSError, EOFError, UnicodeDecodeError) as error:
+            raise BadFile(path, f"expected a gzipped archive of answers ({error})") from error
+        answers = [_answer_of_line(line, path, number) for number, line in enumerate(lines, start=1)]
+        new = [stored for stored in answers if self.get(stored.key) is None]
+        for stored in new:
+            self.put(stored)
+        return len(new), len(answers) - len(new)
+
+    def prune(self, model: str = "") -> int:
+        """Delete all answers, or those of one model; returns how many."""
+        doomed = [stored.key for stored in self if not model or model_name(stored) == model]
+        for key in doomed:
+            self._path(key).unlink(missing_ok=True)
+        return len(doomed)
+
+    def nearest(self, wanted: Mapping[str, Json]) -> tuple[Stored, list[str]] | None:
+        """The stored answer that differs from what is wanted in the fewest fields, and which those are."""
+        flat = _flat(wanted)
+        best: tuple[Stored, list[str]] | None = None
+        for stored in self:
+            other = _flat(stored.made_from)
+            differing = sorted(name for name in flat.keys() | other.keys() if flat.get(name) != other.get(name))
+            if best is None or len(differing) < len(best[1]):
+                best = stored, differing
+        return best
+
+    def _path(self, key: str) -> Path:
+        return self.root / key[:2] / f"{key}.json"
+
+    def _make_root(self) -> None:
+        if not self.root.is_dir():
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.chmod(_OWNERS_FOLDER)
+
+
+def model_name(stored: Stored) -> str:
+    """The model an answer is of."""
+    client: Any = stored.made_from["client"]
+    return str(client.get("model", client))
+
+
+def _answer_of_line(line: str, path: Path, number: int) -> Stored:
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise BadFile(path, f"this is not JSON ({error})", number) from error
+    return Stored.from_json(content, path, number)
+
+
+def _flat(value: Json, name: str = "") -> dict[str, Json]:
+    """Every leaf of nested JSON under the path that leads to it."""
+    if isinstance(value, Mapping):
+        pairs: list[tuple[str, Json]] = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, list | tuple):
+        pairs = [(str(number), item) for number, item in enumerate(value)]
+    else:
+        return {name: value}
+    return {key: leaf for part, item in pairs for key, leaf in _flat(item, f"{name}.{part}" if name else part).items()}

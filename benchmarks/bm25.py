@@ -1,0 +1,202 @@
+"""BM25 against bm25s, tantivy and Pyserini: raw text to run file, and index and search on the same tokens."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from measure import ratio_table, seconds_in_turns
+from texts import corpus_of, queries_of
+
+from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
+from retrieval_bench.retrievers.bm25 import Bm25
+from retrieval_bench.searching import search_all
+from retrieval_bench.trec import run_bytes
+from retrieval_bench.types import Corpus, Document, Query, RankedList
+
+K1, B = 0.9, 0.4
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every candidate does: search these documents with these queries, k deep."""
+
+    corpus: Corpus
+    queries: Sequence[Query]
+    k: int
+
+
+def ours(task: Task) -> None:
+    """From raw text to the bytes of a run file."""
+    with tempfile.TemporaryDirectory() as folder:
+        retriever = Bm25()
+        retriever.index(task.corpus, Path(folder))
+        run_bytes(search_all(retriever, task.corpus, task.queries, task.k), "bm25")
+
+
+def bm25s_whole(task: Task, backend: str) -> None:
+    """The same with bm25s and its own tokenizer (stop words `en`, Snowball stemmer), and our run writer."""
+    import bm25s
+    import Stemmer
+
+    stemmer = Stemmer.Stemmer("english")
+    texts = [document.text for document in task.corpus]
+    retriever = bm25s.BM25(k1=K1, b=B, method="lucene", backend=backend)
+    retriever.index(bm25s.tokenize(texts, stopwords="en", stemmer=stemmer, show_progress=False), show_progress=False)
+    tokens = bm25s.tokenize(
+        [query.text for query in task.queries], stopwords="en", stemmer=stemmer, show_progress=False
+    )
+    _write_bm25s_run(task, *retriever.retrieve(tokens, k=min(task.k, len(texts)), show_progress=False))
+
+
+def _write_bm25s_run(task: Task, rows: Sequence[Sequence[int]], scores: Sequence[Sequence[float]]) -> None:
+    doc_ids = task.corpus.doc_ids
+    run = {
+        query.query_id: [(doc_ids[row], float(score)) for row, score in zip(found, values, strict=True)]
+        for query, found, values in zip(task.queries, rows, scores, strict=True)
+    }
+    run_bytes(run, "bm25s")
+
+
+def index_candidates(task: Task, tokens: list[list[str]]) -> dict[str, Callable[[], object]]:
+    """Indexing texts whose tokens are the analyzer's already."""
+    tokenised = _joined(task, tokens)
+    candidates: dict[str, Callable[[], object]] = {"ours": lambda: _our_index(tokenised)}
+    if find_spec("bm25s"):
+        candidates["bm25s"] = lambda: _bm25s_index(tokens, "numpy")
+    if find_spec("tantivy"):
+        candidates["tantivy"] = lambda: _tantivy_index(tokenised)
+    if find_spec("pyserini"):
+        candidates["pyserini"] = lambda: _pyserini_index(tokenised)
+    return candidates
+
+
+def search_candidates(
+    task: Task, tokens: list[list[str]], query_tokens: list[list[str]]
+) -> dict[str, Callable[[], object]]:
+    """Searching what `index_candidates` made, with the same query tokens."""
+    tokenised = _joined(task, tokens)
+    retriever = _our_index(tokenised)
+    queries = [Query(query.query_id, " ".join(words)) for query, words in zip(task.queries, query_tokens, strict=True)]
+    candidates: dict[str, Callable[[], object]] = {"ours": lambda: _consume(retriever.search(queries, task.k))}
+    if find_spec("bm25s"):
+        for backend in ["numpy", *(["numba"] if find_spec("numba") else [])]:
+            made = _bm25s_index(tokens, backend)
+            candidates[f"bm25s {backend}"] = lambda made=made: made.retrieve(  # type: ignore[misc]
+                query_tokens, k=task.k, show_progress=False
+            )
+    if find_spec("tantivy"):
+        made_by_tantivy = _tantivy_index(tokenised)
+        candidates["tantivy"] = lambda: _tantivy_search(made_by_tantivy, query_tokens, task.k)
+    if find_spec("pyserini"):
+        lucene = _pyserini_index(tokenised)
+        candidates["pyserini"] = lambda: _consume(lucene.search(queries, task.k))
+    return candidates
+
+
+class _WhitespaceTokens(LuceneEnglishAnalyzer):
+    """The tokens as they stand: splitting is all that is left to do."""
+
+    def chunk_terms(self, chunk: str) -> list[str]:
+        return [chunk]
+
+
+def _joined(task: Task, tokens: list[list[str]]) -> Corpus:
+    return Corpus(
+        [Document(document.doc_id, " ".join(words)) for document, words in zip(task.corpus, tokens, strict=True)]
+    )
+
+
+def _our_index(corpus: Corpus) -> Bm25:
+    retriever = Bm25()
+    retriever._analyzer = _WhitespaceTokens()
+    with tempfile.TemporaryDirectory() as folder:
+        retriever.index(corpus, Path(folder))
+    return retriever
+
+
+def _bm25s_index(tokens: list[list[str]], backend: str):  # type: ignore[no-untyped-def]
+    import bm25s
+
+    retriever = bm25s.BM25(k1=K1, b=B, method="lucene", backend=backend)
+    retriever.index(tokens, show_progress=False)
+    return retriever
+
+
+def _tantivy_index(corpus: Corpus):  # type: ignore[no-untyped-def]
+    import tantivy
+
+    schema = tantivy.SchemaBuilder().add_text_field("text", tokenizer_name="whitespace").build()
+    index = tantivy.Index(schema)
+    writer = index.writer(heap_size=200_000_000, num_threads=1)
+    for document in corpus:
+        writer.add_document(tantivy.Document(text=document.text))
+    writer.commit()
+    writer.wait_merging_threads()
+    index.reload()
+    return index
+
+
+def _tantivy_search(index, query_tokens: list[list[str]], k: int) -> None:  # type: ignore[no-untyped-def]
+    import tantivy
+
+    searcher = index.searcher()
+    for words in query_tokens:
+        terms = [
+            (tantivy.Occur.Should, tantivy.Query.term_query(index.schema, "text", word, index_option="freq"))
+            for word in words
+        ]
+        searcher.search(tantivy.Query.boolean_query(terms), k)
+
+
+def _pyserini_index(corpus: Corpus):  # type: ignore[no-untyped-def]
+    from bench_core.registry import StageSpec
+    from retrieval_bench.retrievers.base import create_retriever
+
+    retriever = create_retriever(StageSpec.parse("bm25,engine=lucene"))
+    retriever.index(corpus, Path(tempfile.mkdtemp()))
+    return retriever
+
+
+def _consume(lists: Sequence[RankedList]) -> None:
+    for _ in lists:
+        pass
+
+
+@click.command()
+@click.option("--dataset", default="demo/evidence", show_default=True, help="Whose sentences are drawn.")
+@click.option("--documents", "sizes", type=int, multiple=True, default=(20_000, 60_000), show_default=True)
+@click.option("--queries", "n_queries", default=1000, show_default=True)
+@click.option("-k", "k", default=100, show_default=True)
+@click.option("--runs", "n_runs", default=5, show_default=True)
+def main(dataset: str, sizes: Sequence[int], n_queries: int, k: int, n_runs: int) -> None:
+    """Compare BM25 with its peers on corpora of several sizes."""
+    analyzer = LuceneEnglishAnalyzer()
+    missing = [name for name in ("bm25s", "numba", "tantivy", "pyserini") if find_spec(name) is None]
+    notes = [f"Not installed here and left out: {', '.join(missing)}."] if missing else []
+    for n_documents in sizes:
+        corpus = corpus_of(dataset, n_documents)
+        texts = queries_of(corpus, n_queries)
+        task = Task(corpus, [Query(f"q{number}", text) for number, text in enumerate(texts)], k)
+        whole: dict[str, Callable[[], object]] = {"ours": lambda task=task: ours(task)}  # type: ignore[misc]
+        if find_spec("bm25s") and find_spec("Stemmer"):
+            for backend in ["numpy", *(["numba"] if find_spec("numba") else [])]:
+                whole[f"bm25s {backend}"] = lambda task=task, backend=backend: bm25s_whole(task, backend)  # type: ignore[misc]
+        tokens = [analyzer.tokens(document.text) for document in corpus]
+        query_tokens = [analyzer.tokens(text) for text in texts]
+        what = f"{n_documents} documents, {n_queries} queries, k = {k}"
+        stages: Mapping[str, dict[str, Callable[[], object]]] = {
+            f"Raw text to run file: {what}": whole,
+            f"Index, same tokens: {what}": index_candidates(task, tokens),
+            f"Search, same tokens: {what}": search_candidates(task, tokens, query_tokens),
+        }
+        for title, candidates in stages.items():
+            click.echo(ratio_table(title, seconds_in_turns(candidates, n_runs), notes).render("markdown"))
+
+
+if __name__ == "__main__":
+    main()

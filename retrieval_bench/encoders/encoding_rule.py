@@ -1,0 +1,59 @@
+"""How a checkpoint's tokens become one vector, and what is put before a text: the part of a model that is no weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from bench_core.identity import Json
+from retrieval_bench.types import Role
+
+Pooling = Literal["mean", "cls", "last"]
+PaddingSide = Literal["left", "right"]
+ComputeType = Literal["float32", "float16", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class TextRule:
+    """What is done with the texts of one role before they are tokens.
+
+    Attributes:
+        prefix: put before each text; None: the prompt of this role that the model's own files name, if any.
+        max_length: tokens that stay, prefix and special tokens included; None: as many as the model takes.
+        as_pair: the text is the second of a pair whose first is empty (MedCPT's articles: title, abstract).
+    """
+
+    prefix: str | None = ""
+    max_length: int | None = None
+    as_pair: bool = False
+
+
+@dataclass(frozen=True)
+class EncodingRule:
+    """What stands between the weights and the vectors.
+
+    Attributes:
+        pooling: mean of the tokens, the first (cls) or the last one; None: the modules saved with the model.
+        normalize: whether vectors are divided by their length; None: the modules saved with the model.
+        pools_prefix: whether the prefix's tokens count in the pooling.
+        append_eos: put the end-of-sequence token behind each text, within the length.
+        padding_side: where short texts are filled up; None: as the tokenizer is saved.
+        bidirectional: a decoder's tokens see those behind them too.
+        texts: what is done with a role's texts.
+    """
+
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    pools_prefix: bool = True
+    append_eos: bool = False
+    padding_side: PaddingSide | None = None
+    bidirectional: bool = False
+    texts: Mapping[Role, TextRule] = field(
+        default_factory=lambda: {role: TextRule(prefix=None) for role in ("document", "query", "generated")}
+    )
+
+    def describe(self, role: Role) -> dict[str, Json]:
+        """The rule as far as texts of this role depend on it."""
+        shared = {name: value for name, value in vars(self).items() if name != "texts"}
+        return {**shared, **asdict(self.texts[role])}

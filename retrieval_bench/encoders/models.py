@@ -1,0 +1,286 @@
+"""The encoder models the suite knows, and how any model a user names becomes an encoder.
+
+The registry is `models.yaml`. A hub id or a folder that is not in it works too: saved with sentence-transformers it
+keeps its own modules and prompts, a bare checkpoint has its tokens averaged unless `pooling=` says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bench_core.errors import UserError
+from bench_core.registry import did_you_mean
+from retrieval_bench.encoders.embeddings_api import Endpoint
+from retrieval_bench.encoders.encoder import Encoder
+from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule, PaddingSide, Pooling, TextRule
+from retrieval_bench.encoders.endpoint import EncodingFormat, EndpointEncoder, ServedModel
+from retrieval_bench.encoders.sentence_transformer import Computation, SentenceTransformerEncoder, TwoEncoders
+from retrieval_bench.model_files import ModelFiles
+from retrieval_bench.types import Role
+
+PACKAGED_MODEL = "minilm"
+"""all-MiniLM-L6-v2 as the Python package of the extra `demo` carries it: works offline."""
+
+_REGISTRY = Path(__file__).with_name("models.yaml")
+_DEFAULT_TASK = "default"
+
+
+class Task(BaseModel):
+    """What a dataset asks for, in words that instructions are made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    search: str
+    question: str
+    passage: str
+
+
+class ModelEntry(BaseModel):
+    """One model of the registry; what is not said there is as below.
+
+    Attributes:
+        key: the name users write.
+        hub_id: where its weights are; those for queries, where documents have their own.
+        document_hub_id: the documents' weights, where they are others.
+        revision: commit of `hub_id`; empty: not known here, the one found is used.
+        package: module of an installed package whose `get_model_path()` holds the model.
+        loader: `transformer` runs it here, `nv-embed` through its own code, `endpoint` asks a server.
+        parameters, licence: to be shown.
+        verified: whether its rule and its weights were run by the project.
+        pooling, normalize, pools_prefix, append_eos, padding_side, bidirectional: see `EncodingRule`.
+        query_max_length, document_max_length: tokens; None: as many as the model takes.
+        document_as_pair: see `TextRule.as_pair`.
+        query_prefix, document_prefix: templates of a task's words; None: the model's own prompts, if any.
+        generated_takes_query_prefix: whether a generated text is encoded as a query is; else it has no prefix.
+        gpu_dtype: what it is computed in on a GPU.
+        served_as, most_tokens, tokens_of, quoted, sends_input_type: see `ServedModel`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    hub_id: str = ""
+    document_hub_id: str = ""
+    revision: str = ""
+    package: str = ""
+    loader: Literal["transformer", "nv-embed", "endpoint"] = "transformer"
+    parameters: str = ""
+    licence: str = ""
+    verified: bool = False
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    pools_prefix: bool = True
+    append_eos: bool = False
+    padding_side: PaddingSide | None = None
+    bidirectional: bool = False
+    query_max_length: int | None = None
+    document_max_length: int | None = None
+    document_as_pair: bool = False
+    query_prefix: str | None = ""
+    document_prefix: str | None = ""
+    generated_takes_query_prefix: bool = False
+    gpu_dtype: ComputeType = "float32"
+    served_as: str = ""
+    most_tokens: int | None = None
+    tokens_of: str = ""
+    quoted: bool = False
+    sends_input_type: bool = False
+
+
+class Registry(BaseModel):
+    """`models.yaml`: models, tasks, and which dataset has which task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tasks: dict[str, Task]
+    datasets: dict[str, str]
+    models: tuple[ModelEntry, ...]
+
+    def find(self, name: str) -> ModelEntry | None:
+        """The entry a user means by its key or its hub id; of several with one hub id the first."""
+        return next((entry for entry in self.models if name in (entry.key, entry.hub_id)), None)
+
+    def task(self, dataset_id: str) -> Task:
+        """The words for a dataset; for one that is not known those of a medical question."""
+        return self.tasks[self.datasets.get(dataset_id, _DEFAULT_TASK)]
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """What a user may say about a model besides its name. None, and empty: as the registry or the model has it.
+
+    Attributes:
+        revision: commit, tag or branch of a hub model.
+        rules: the key of a model whose pooling, lengths and prefixes hold for this one (a local copy, a fine-tuning).
+        document_model: the folder or hub id of the documents' weights, where they are others.
+        pooling, normalize: see `EncodingRule`.
+        query_prefix, document_prefix: put before each text, in place of an instruction.
+        max_length: tokens that stay of queries and of documents.
+        trust_remote_code: run the Python code that comes with the model.
+        device: `cpu`, `cuda:1`, or several with commas between them.
+        dtype: what is computed in; a processor else uses float32.
+        endpoint: base URL of an OpenAI-compatible API that serves the model; texts are sent there.
+        key_variable: the environment variable that holds its key.
+        dimensions: how many an endpoint shall answer with, where its model can shorten vectors.
+        encoding_format: how an endpoint's numbers travel.
+    """
+
+    revision: str = ""
+    rules: str = ""
+    document_model: str = ""
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    query_prefix: str | None = None
+    document_prefix: str | None = None
+    max_length: int | None = None
+    trust_remote_code: bool = False
+    device: str = ""
+    dtype: ComputeType | None = None
+    endpoint: str = ""
+    key_variable: str = "OPENAI_API_KEY"
+    dimensions: int | None = None
+    encoding_format: EncodingFormat = "float"
+
+
+@cache
+def registry() -> Registry:
+    """The models the suite knows."""
+    import yaml
+
+    return Registry.model_validate(yaml.safe_load(_REGISTRY.read_text(encoding="utf-8")))
+
+
+def create_encoder(
+    model: str,
+    options: EncoderOptions = EncoderOptions(),
+    dataset_id: str = "",
+    prefixes: Mapping[str, str] | None = None,
+) -> Encoder:
+    """The encoder a user means; weights are loaded when the first text is encoded or counted.
+
+    Args:
+        model: a key of the registry, a folder, or a hub id; with an endpoint, the name it serves the model by.
+        dataset_id: decides the words of instructions.
+        prefixes: what stands before a `query` and a `document` for this dataset, where a user imported such a table;
+            `options` has precedence.
+
+    Raises:
+        UserError: no such model, options that do not fit it, or code that the user has not allowed to run.
+    """
+    entry = _entry(model, options)
+    rules = entry or ModelEntry(key=model, query_prefix=None, document_prefix=None)
+    texts = _text_rules(rules, options, dataset_id, prefixes or {})
+    if options.endpoint or rules.loader == "endpoint":
+        return _served(model, rules, options, texts)
+    rule = EncodingRule(
+        pooling=options.pooling or rules.pooling,
+        normalize=rules.normalize if options.normalize is None else options.normalize,
+        pools_prefix=rules.pools_prefix,
+        append_eos=rules.append_eos,
+        padding_side=rules.padding_side,
+        bidirectional=rules.bidirectional,
+        texts=texts,
+    )
+    devices = tuple(device.strip() for device in options.device.split(",") if device.strip())
+    computation = Computation(devices, rules.gpu_dtype, options.dtype)
+    is_key = entry is not None and model == entry.key
+    files = _files_of(entry, options) if entry and is_key else ModelFiles(model, _revision(model, entry, options))
+    if rules.loader == "nv-embed":
+        from retrieval_bench.encoders.nv_embed import NvEmbedEncoder
+
+        return NvEmbedEncoder(files, rule, computation, options.trust_remote_code)
+    trusted = options.trust_remote_code
+    encoder = SentenceTransformerEncoder(files, rule, computation, trusted)
+    other = options.document_model or (rules.document_hub_id if is_key else "")
+    if not other:
+        return encoder
+    return TwoEncoders(encoder, SentenceTransformerEncoder(ModelFiles(other), rule, computation, trusted))
+
+
+def _entry(model: str, options: EncoderOptions) -> ModelEntry | None:
+    """The entry whose rules hold for a model.
+
+    Raises:
+        UserError: the name is neither a key, a folder nor a hub id; or `rules` is no key.
+    """
+    keys = [entry.key for entry in registry().models]
+    if options.rules:
+        entry = registry().find(options.rules)
+        if entry is None:
+            raise UserError(f"rules={options.rules} names no model of the registry{did_you_mean(options.rules, keys)}.")
+        return entry
+    entry = registry().find(model)
+    if entry is None and "/" not in model and not options.endpoint and not Path(model).expanduser().is_dir():
+        raise UserError(
+            f"There is no model {model!r}{did_you_mean(model, keys)}; known are {', '.join(keys)}, and any folder or "
+            "hub id (owner/name)."
+        )
+    return entry
+
+
+def _files_of(entry: ModelEntry, options: EncoderOptions) -> ModelFiles:
+    """Where a registered model is: in its package, or on the hub at its commit."""
+    if not entry.package:
+        return ModelFiles(entry.hub_id, _revision(entry.hub_id, entry, options))
+    if find_spec(entry.package) is None:
+        raise UserError(
+            f"The packaged model {entry.key} is missing; pip install 'biomed-bench[demo]', or give {entry.hub_id}."
+        )
+    path: Any = import_module(entry.package).get_model_path()
+    return ModelFiles(str(path), options.revision)
+
+
+def _revision(hub_id: str, entry: ModelEntry | None, options: EncoderOptions) -> str:
+    return options.revision or (entry.revision if entry is not None and entry.hub_id == hub_id else "")
+
+
+def _text_rules(
+    entry: ModelEntry, options: EncoderOptions, dataset_id: str, prefixes: Mapping[str, str]
+) -> dict[Role, TextRule]:
+    """What is done with the texts of each role: the user's word, then an imported table's, then the registry's."""
+    words = registry().task(dataset_id).model_dump()
+
+    def prefix(given: str | None, imported: str | None, template: str | None) -> str | None:
+        if given is not None or imported is not None:
+            return given if given is not None else imported
+        return template if template is None else template.format(**words)
+
+    query = TextRule(
+        prefix(options.query_prefix, prefixes.get("query"), entry.query_prefix),
+        options.max_length or entry.query_max_length,
+    )
+    document = TextRule(
+        prefix(options.document_prefix, prefixes.get("document"), entry.document_prefix),
+        options.max_length or entry.document_max_length,
+        as_pair=entry.document_as_pair,
+    )
+    generated = query if entry.generated_takes_query_prefix else replace(query, prefix="")
+    return {"query": query, "document": document, "generated": generated}
+
+
+def _served(model: str, entry: ModelEntry, options: EncoderOptions, texts: Mapping[Role, TextRule]) -> EndpointEncoder:
+    if not options.endpoint:
+        raise UserError(
+            f"{model} is served by an endpoint; name it to send texts there, for example "
+            "endpoint=https://api.openai.com/v1."
+        )
+    served = ServedModel(
+        name=entry.served_as or model,
+        most_tokens=options.max_length or entry.most_tokens,
+        tokens_of=entry.tokens_of,
+        quoted=entry.quoted,
+        sends_input_type=entry.sends_input_type,
+        query_prefix=texts["query"].prefix or "",
+        document_prefix=texts["document"].prefix or "",
+        dimensions=options.dimensions,
+        encoding_format=options.encoding_format,
+    )
+    return EndpointEncoder(served, Endpoint(options.endpoint, options.key_variable))

@@ -1,0 +1,1 @@
+"""Language models that write, reason or search before retrieval does."""

@@ -1,0 +1,152 @@
+"""Learned sparse retrieval: a language model weights the terms of its vocabulary, an inverted index sums them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_core.errors import BadFile, UserError
+from bench_core.identity import Json
+from bench_core.progress import progress
+from retrieval_bench.encoders.batches import BatchPlan, split_on_out_of_memory
+from retrieval_bench.encoders.query_vectors import query_vectors
+from retrieval_bench.encoders.term_encoder import PACKAGED_MODEL, TermEncoder, missing_requirement
+from retrieval_bench.index_store import DERIVED
+from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.retrievers.weighted_index import RowsOnDisk, TermWeights, WeightedIndex
+from retrieval_bench.types import Corpus, Description, Query, RankedList
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FORMAT = 1
+"""Raised whenever the index changes, so that one of an older form is made anew instead of opened."""
+
+# Queries whose vectors are held at once: 25 MB at a vocabulary of 30,522 terms.
+_QUERIES_AT_ONCE = 64
+
+
+class Splade(RetrieverBase):
+    """SPLADE: queries and documents as weighted terms, compared by their inner product.
+
+    score(q, d) = Σ_t w(t, q) · w(t, d), w(t, x) = max_i ln(1 + max(0, logit(t, i))) over the tokens i of x, or as the
+    model's own configuration says. Source: T. Formal et al., "SPLADE v2", 2021 (arXiv 2109.10086), section 3. Scores
+    are sums of 64-bit numbers, rounded once to 32 bits; documents that share no term with a query are left out.
+
+    Args:
+        model: `splade-tiny` (packaged), a folder, or a model id of the Hugging Face hub: whatever SparseEncoder of
+            sentence-transformers loads.
+        revision: commit of a hub model; without one, the commit it has now is found and recorded.
+        max_length: tokens of a text that are read; 0: as many as the model takes.
+        top_terms: keep only so many of a document's heaviest terms (approximate); 0: all.
+        batch_size: the most texts encoded at once.
+        tokens_a_batch: the most tokens encoded at once, padding included; each takes 120 KB at a vocabulary of 30,522.
+        device: `cpu`, `cuda`, …; by default the GPU where there is one.
+    """
+
+    resumes_indexing = True
+
+    def __init__(
+        self,
+        model: str = PACKAGED_MODEL,
+        revision: str = "",
+        max_length: int = 0,
+        top_terms: int = 0,
+        batch_size: int = 32,
+        tokens_a_batch: int = 4096,
+        device: str = "",
+    ) -> None:
+        _check_least("max_length", max_length, 0)
+        _check_least("top_terms", top_terms, 0)
+        _check_least("batch_size", batch_size, 1)
+        _check_least("tokens_a_batch", tokens_a_batch, 1)
+        self.top_terms = top_terms
+        self.batch_size = batch_size
+        self.tokens_a_batch = tokens_a_batch
+        self._encoder = TermEncoder(model, revision, max_length, device)
+        self._n_split = 0
+
+    @staticmethod
+    def missing_requirement() -> str:
+        """What to install before this can run, or the empty string."""
+        return missing_requirement()
+
+    def describe(self) -> Description:
+        """The model, how much of a text it reads, and what is kept of a document."""
+        index: dict[str, Json] = {"kind": "term-weights", "format": _FORMAT, "top_terms": self.top_terms or None}
+        return Description(
+            "splade",
+            index={**index, "encoder": dict(self._encoder.describe("document"))},
+            search={"similarity": "dot"},
+            approximate=self.top_terms > 0,
+        )
+
+    def recorded(self) -> Mapping[str, Json]:
+        """Batches and device."""
+        batches: dict[str, Json] = {"batch_size": self.batch_size, "tokens_a_batch": self.tokens_a_batch}
+        return {**batches, "n_split_batches": self._n_split, **self._encoder.recorded()}
+
+    def index(self, corpus: Corpus, index_dir: Path) -> None:
+        """Encode the corpus, going on where an earlier call was interrupted."""
+        texts = [document.text for document in corpus]
+        plan = BatchPlan.read(index_dir)
+        if plan is None:
+            plan = BatchPlan.of_lengths(self._encoder.lengths(texts), self.batch_size, self.tokens_a_batch)
+            plan.write(index_dir)
+        rows = RowsOnDisk(index_dir)
+        rows.cut(plan.whole(len(rows)))
+        batches = list(plan.batches_from(len(rows)))
+        for numbers in progress(batches, "encode", total=len(batches)):
+            batch = [texts[number] for number in numbers.tolist()]
+            pieces = list(split_on_out_of_memory(lambda some: self._encoder.encode(some, "document"), batch))
+            self._n_split += len(pieces) > 1
+            for piece in pieces:
+                rows.append(TermWeights.of_dense(piece, self.top_terms))
+        self.open(corpus, index_dir)
+
+    def open(self, corpus: Corpus, index_dir: Path) -> None:
+        """Open the postings; they are made of the encoded documents where they are not there yet.
+
+        Raises:
+            BadFile: the index is broken, or one of another corpus.
+        """
+        plan, rows = BatchPlan.read(index_dir), RowsOnDisk(index_dir)
+        if plan is None or not len(plan.order) == len(rows) == len(corpus):
+            found = f"expected the term weights of {len(corpus)} documents and found {len(rows)}"
+            raise BadFile(index_dir, f"{found}; delete the index folder")
+        if not rows.is_whole:
+            raise BadFile(index_dir, "expected files of one index, but their sizes differ; delete the index folder")
+        self._index = WeightedIndex.of_rows(rows, index_dir / DERIVED / "postings")
+        doc_ids = corpus.doc_ids
+        self._doc_ids = [doc_ids[number] for number in plan.order.tolist()]
+
+    def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
+        """The k best documents of each query and all that tie with the k-th; queries of like length together."""
+        by_length = sorted(queries, key=_length_and_text)
+        for start in range(0, len(by_length), _QUERIES_AT_ONCE):
+            some = by_length[start : start + _QUERIES_AT_ONCE]
+            for query, vector in zip(some, query_vectors(self._encoder, some, self.batch_size), strict=True):
+                yield self._best(query.query_id, self._index.scores(vector), k)
+
+    def _best(self, query_id: str, sums: NDArray[np.float64], k: int) -> RankedList:
+        import numpy as np
+
+        scores = sums.astype(np.float32)
+        rows = np.flatnonzero(scores)
+        if len(rows) > k:
+            found = scores[rows]
+            rows = rows[found >= np.partition(found, -k)[-k]]
+        return RankedList(query_id, scores[rows], [self._doc_ids[row] for row in rows.tolist()])
+
+
+def _length_and_text(query: Query) -> tuple[int, list[str], str]:
+    """Any order will do that depends on the query alone."""
+    texts = [part.text for part in query.encoded_parts]
+    return sum(map(len, texts)), texts, query.query_id
+
+
+def _check_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UserError(f"retriever splade: {name}={value} does not fit: it must be at least {least}.")

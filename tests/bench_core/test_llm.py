@@ -1,0 +1,346 @@
+"""Chat clients over real HTTP: hostile endpoints, retries, limits, the store, and several processes at once."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from chat_server import ChatServer, choice, echo, slowly
+
+from bench_core.errors import BadFile, UserError
+from bench_core.http_json import JsonEndpoint, Retries
+from bench_core.llm.chat import ChatRequest, ChatResponse, Message, NoAnswer, Sampling, Usage
+from bench_core.llm.limits import Limits, Price
+from bench_core.llm.openai_endpoint import OpenAIEndpoint
+from bench_core.llm.reasoning import answer_part
+from bench_core.llm.remembering import Remembering, ask_all
+from bench_core.llm.store import ResponseStore, Stored, made_from
+
+
+def ask(text="What is gout?", sample=0, **sampling):
+    return ChatRequest((Message("user", text),), Sampling(**sampling), sample)
+
+
+def client(server, waits=None, timeout_s=5.0, limits=None, model="m", most_bytes=2_000_000, n_tries=3, **endpoint):
+    retries = Retries(n_tries=n_tries, sleep=(waits if waits is not None else []).append)
+    return OpenAIEndpoint(
+        JsonEndpoint(server.base_url, timeout_s=timeout_s, most_bytes=most_bytes, **endpoint),
+        model,
+        None,
+        retries,
+        limits,
+    )
+
+
+def test_what_is_sent_and_what_comes_back():
+    with ChatServer(lambda *_: choice("Urate crystals.", reasoning_content="thinking")) as server:
+        response = OpenAIEndpoint(JsonEndpoint(server.base_url), "m", {"top_k": 5}).complete(
+            ask(temperature=0.7, seed=42)
+        )
+    assert (response.text, response.reasoning, response.finish) == ("Urate crystals.", "thinking", "stop")
+    assert response.usage == Usage(7, 3) and response.seconds > 0
+    (sent,) = server.requests
+    assert sent == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "What is gout?"}],
+        "temperature": 0.7,
+        "seed": 42,
+        "top_k": 5,
+    }
+
+
+def respond(status, content=b"{}", **headers):
+    return lambda number, body, handler: handler.send(status, content, **headers)
+
+
+def half_a_body(number, body, handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"choices": [')
+    handler.drop()
+
+
+HOSTILE = {
+    "429": (respond(429, b'{"error": {"message": "slow down"}}'), "rate limited", 3),
+    "500": (respond(500, b"oops"), "server error", 3),
+    "503": (respond(503), "server error", 3),
+    "time-out": (lambda *_: time.sleep(1.5), "timed out", 3),
+    "dropped connection": (lambda number, body, handler: handler.drop(), "no connection", 3),
+    "half a body": (half_a_body, "no connection", 3),
+    "half a JSON": (respond(200, b'{"choices": ['), "malformed", 3),
+    "wrong content": (respond(200, b"<html>hello</html>", content_type="text/html"), "malformed", 3),
+    "invalid UTF-8": (respond(200, b'{"choices": [{"message": {"content": "\xff\xfe"}}]}'), "malformed", 3),
+    "empty choices": (respond(200, b'{"choices": []}'), "malformed", 3),
+    "null": (respond(200, b"null"), "malformed", 3),
+    "10 MB": (lambda *_: choice("x" * 10_000_000), "too large", 1),
+    "401": (respond(401, b'{"error": {"message": "bad key sk-secret"}}'), "rejected", 1),
+    "400": (respond(400, b'{"error": "too long"}'), "rejected", 1),
+    "redirect": (respond(302, Location="http://example.org/"), "rejected", 1),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_endpoint_ends_in_a_status_and_never_in_the_store(tmp_path, name, monkeypatch):
+    behave, status, n_requests = HOSTILE[name]
+    monkeypatch.setenv("TEST_KEY", "sk-secret")
+    store = ResponseStore(tmp_path / "store")
+    with ChatServer(behave) as server:
+        timeout_s = 0.3 if name == "time-out" else 5.0
+        asking = Remembering(client(server, timeout_s=timeout_s, key_variable="TEST_KEY"), store)
+        ((_, outcome),) = ask_all(asking, [ask()], 2)
+    assert isinstance(outcome, NoAnswer) and outcome.status == status
+    assert "sk-secret" not in str(outcome) and "\n" not in str(outcome)
+    assert len(server.requests) == n_requests
+    assert server.headers[0]["Authorization"] == "Bearer sk-secret"
+    assert list(store) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (choice("half", "length"), "cut off"),
+        (choice("", "content_filter"), "refused"),
+        (choice("  \n"), "empty"),
+        (choice(None, refusal="I cannot"), "refused"),
+    ],
+)
+def test_answers_that_cannot_be_used_are_given_and_not_stored(tmp_path, answer, problem):
+    store = ResponseStore(tmp_path / "store")
+    with ChatServer(lambda *_: answer) as server:
+        asking = Remembering(client(server), store)
+        assert [asking.complete(ask()).problem for _ in range(2)] == [problem] * 2
+    assert len(server.requests) == 2 and list(store) == []
+    with pytest.raises(ValueError, match="never stored"):
+        store.put(Stored({"client": {}}, ChatResponse("", finish="refused")))
+
+
+def test_a_passing_fault_is_waited_for_as_long_as_the_endpoint_asks():
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    replies = {1: respond(429, Retry_After="17"), 2: respond(503, Retry_After=later), 3: respond(500), 4: echo}
+    waits = []
+    with ChatServer(lambda number, body, handler: replies[number](number, body, handler)) as server:
+        assert client(server, waits, n_tries=4).complete(ask("hello")).text == "echo: hello"
+    assert waits[0] == 17
+    assert 25 < waits[1] <= 30
+    assert 1.0 <= waits[2] <= 2.0  # the third wait of 0.5, 1, 2: jittered between half and all
+
+
+def test_a_wait_longer_than_allowed_is_a_failure_at_once():
+    with ChatServer(respond(429, Retry_After="86400")) as server, pytest.raises(NoAnswer, match="429"):
+        client(server).complete(ask())
+    assert len(server.requests) == 1
+
+
+def test_answers_out_of_order_belong_to_their_requests():
+    def behave(number, body, handler):
+        time.sleep(0.2 / number)
+        return echo(number, body, handler)
+
+    with ChatServer(behave) as server:
+        outcomes = dict(ask_all(client(server), [ask(f"text {n}") for n in range(12)], 6))
+    assert {number: outcome.text for number, outcome in outcomes.items()} == {n: f"echo: text {n}" for n in range(12)}
+
+
+def test_a_second_run_asks_nothing_and_one_killed_only_what_is_missing(tmp_path):
+    store = ResponseStore(tmp_path / "store")
+    requests = [ask(f"text {n}") for n in range(6)]
+    with ChatServer(echo) as server:
+        list(ask_all(Remembering(client(server), store), requests[:4], 2))
+        assert len(server.requests) == 4
+        again = Remembering(client(server), store)
+        outcomes = dict(ask_all(again, requests, 2))
+        assert len(server.requests) == 6 and (again.n_asked, again.n_remembered) == (2, 4)
+    assert outcomes[0].text == "echo: text 0"
+    damaged = next((tmp_path / "store").glob("??/*.json"))
+    damaged.write_text(damaged.read_text()[:40])
+    assert len(list(store)) == 5  # a damaged file is no answer
+
+
+def test_samples_models_and_endpoints_never_share_an_answer(tmp_path):
+    store = ResponseStore(tmp_path / "store")
+    with ChatServer(echo) as one, ChatServer(echo) as other:
+        Remembering(client(one), store).complete(ask())
+        for asking, request in [
+            (client(one), ask(sample=1)),
+            (client(one), ask(temperature=0.5)),
+            (client(one, model="n"), ask()),
+            (client(other), ask()),
+        ]:
+            remembering = Remembering(asking, store)
+            remembering.complete(request)
+            assert remembering.n_asked == 1
+    assert len(list(store)) == 5
+
+
+def test_two_processes_share_the_store_and_repeat_no_request(tmp_path):
+    script = textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from pathlib import Path
+        from bench_core.http_json import JsonEndpoint
+        from bench_core.llm.chat import ChatRequest, Message
+        from bench_core.llm.openai_endpoint import OpenAIEndpoint
+        from bench_core.llm.remembering import Remembering, ask_all
+        from bench_core.llm.store import ResponseStore
+        asking = Remembering(OpenAIEndpoint(JsonEndpoint(sys.argv[1]), "m"), ResponseStore(Path(sys.argv[2])))
+        requests = [ChatRequest((Message("user", f"text {{n}}"),)) for n in range(20)]
+        outcomes = dict(ask_all(asking, requests, 4))
+        assert [outcomes[n].text for n in range(20)] == [f"echo: text {{n}}" for n in range(20)]
+    """)
+    with ChatServer(slowly(0.05)) as server:
+        command = [sys.executable, "-c", script, server.base_url, str(tmp_path / "store")]
+        running = [subprocess.Popen(command) for _ in range(2)]
+        assert [process.wait(60) for process in running] == [0, 0]
+        assert len(server.requests) == 20
+
+
+def test_the_store_is_its_owners_alone(tmp_path):
+    store = ResponseStore(tmp_path / "store")
+    store.put(Stored(made_from({"model": "m"}, ask()), ChatResponse("answer")))
+    assert (tmp_path / "store").stat().st_mode & 0o077 == 0
+    store.export(tmp_path / "answers.jsonl.gz")
+    assert (tmp_path / "answers.jsonl.gz").stat().st_mode & 0o077 == 0
+
+
+def test_an_archive_goes_to_somebody_who_has_no_model(tmp_path):
+    store, other = ResponseStore(tmp_path / "one"), ResponseStore(tmp_path / "other")
+    for n in range(3):
+        store.put(
+            Stored(made_from({"model": f"m{n % 2}"}, ask(f"text {n}")), ChatResponse(f"answer {n}", usage=Usage(2, n)))
+        )
+    assert store.statistics() == [("m0", 2, 4, 2), ("m1", 1, 2, 1)]
+    assert store.export(tmp_path / "a.gz", "m0") == 2
+    assert store.export(tmp_path / "b.gz") == 3
+    first = (tmp_path / "b.gz").read_bytes()
+    store.export(tmp_path / "b.gz")
+    assert (tmp_path / "b.gz").read_bytes() == first
+    assert other.import_archive(tmp_path / "a.gz") == (2, 0)
+    assert other.import_archive(tmp_path / "b.gz") == (1, 2)
+    assert [stored.response for stored in other] == [stored.response for stored in store]
+    assert other.prune("m0") == 2 and len(list(other)) == 1
+    (tmp_path / "a.gz").write_bytes(first[: len(first) // 2])
+    with pytest.raises(BadFile, match="archive"):
+        other.import_archive(tmp_path / "a.gz")
+
+
+def test_why_an_answer_is_not_there_can_be_told(tmp_path):
+    store = ResponseStore(tmp_path / "store")
+    store.put(Stored(made_from({"model": "m"}, ask(temperature=0.7)), ChatResponse("answer")))
+    store.put(Stored(made_from({"model": "n"}, ask("another", temperature=0.1)), ChatResponse("answer")))
+    _, differing = store.nearest(made_from({"model": "m"}, ask(temperature=0.8)))
+    assert differing == ["sampling.temperature"]
+
+
+def test_a_spending_cap_stops_before_it_is_passed():
+    price = Price(prompt=10.0, completion=100_000.0)  # 3 completion tokens are 0.3 dollars
+    limits = Limits(n_at_once=1, price=price, most_dollars=1.0)
+    with ChatServer(echo) as server:
+        outcomes = dict(ask_all(client(server, limits=limits), [ask(f"{n}", max_tokens=3) for n in range(8)], 2))
+    statuses = ["ok" if isinstance(outcome, ChatResponse) else outcome.status for outcome in outcomes.values()]
+    assert len(outcomes) == 8
+    assert statuses.count("ok") == len(server.requests) == 3
+    assert statuses.count("spending cap") == 5
+    assert limits.dollars <= 1.0
+    with pytest.raises(UserError, match="price"):
+        Limits(most_dollars=1)
+
+
+def test_no_more_requests_a_minute_than_allowed():
+    now = [0.0]
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        now[0] += seconds
+
+    limits = Limits(requests_per_minute=2, clock=lambda: now[0], sleep=sleep)
+    for _ in range(5):
+        with limits.turn(ask()) as spent:
+            spent(Usage(1, 1))
+        now[0] += 1
+    assert waited == pytest.approx([58, 58])
+    tokens = Limits(tokens_per_minute=100, clock=lambda: now[0], sleep=sleep)
+    waited.clear()
+    for _ in range(3):
+        with tokens.turn(ask(max_tokens=10)) as spent:
+            spent(Usage(40, 20))
+    assert len(waited) == 1  # the second fits as it is estimated; counted, the two have used 120 of 100
+
+
+def test_no_more_at_once_than_allowed():
+    under_way, most, lock = [0], [0], threading.Lock()
+
+    def behave(number, body, handler):
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        time.sleep(0.05)
+        with lock:
+            under_way[0] -= 1
+        return echo(number, body, handler)
+
+    with ChatServer(behave) as server:
+        list(ask_all(client(server, limits=Limits(n_at_once=3)), [ask(f"{n}") for n in range(12)], 8))
+    assert most[0] == 3
+
+
+@pytest.mark.parametrize("address", ["ftp://x/v1", "localhost:8000", "", "http://user:pass@host/v1"])
+def test_an_address_that_is_none_is_told(address):
+    with pytest.raises(UserError):
+        JsonEndpoint(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "remote"),
+    [
+        ("http://localhost:1/v1", False),
+        ("http://127.0.0.9/v1", False),
+        ("http://[::1]:8/v1", False),
+        ("https://api.openai.com/v1", True),
+        ("http://10.0.0.7/v1", True),
+        ("http://localhost.example.org/v1", True),
+    ],
+)
+def test_what_leaves_this_machine(address, remote):
+    assert JsonEndpoint(address).is_remote is remote
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "answer", "reasoning"),
+    [
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "<think>a</think> b </think>\n\nc", "c", "a</think> b"),
+        ("Qwen/QwQ-32B", "reason</think>answer", "answer", "reason"),
+        ("Qwen/Qwen3-32B", "no marks at all", "no marks at all", ""),
+        (
+            "FreedomIntelligence/HuatuoGPT-o1-70B",
+            "## Thinking\nhm\n\n## Final Response\n\nGout.",
+            "Gout.",
+            "## Thinking\nhm",
+        ),
+        ("Search-R1-Qwen2.5-3B", "<search>x</search> <answer> Gout </answer>", "Gout", "<search>x</search>"),
+        ("Qwen/Qwen2.5-7B-Instruct", "plain", "plain", ""),
+        ("new-model", "hm</think>Gout", "Gout", "hm"),
+    ],
+)
+def test_reasoning_is_separated_by_the_models_rule(model, text, answer, reasoning):
+    found = answer_part(text, model)
+    assert (found.text, found.reasoning) == (answer, reasoning)
+    assert ("not known" in found.rule) == (model in ("new-model", "Qwen/Qwen2.5-7B-Instruct"))
+
+
+def test_a_stored_file_is_json_that_people_can_read(tmp_path):
+    store = ResponseStore(tmp_path / "store")
+    stored = Stored(made_from({"model": "m"}, ask("Gicht – ü")), ChatResponse("Harnsäure"))
+    store.put(stored)
+    content = json.loads(next((tmp_path / "store").glob("??/*.json")).read_text(encoding="utf-8"))
+    assert content["made_from"]["messages"][0]["content"] == "Gicht – ü"
+    assert store.get(stored.key) == stored
