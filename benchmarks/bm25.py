@@ -113,7 +113,7 @@ def _joined(task: Task, tokens: list[list[str]]) -> Corpus:
 
 def _our_index(corpus: Corpus) -> Bm25:
     retriever = Bm25()
-    retriever._analyzer = _WhitespaceTokens()
+    retriever._engine.analyzer = _WhitespaceTokens()
     with tempfile.TemporaryDirectory() as folder:
         retriever.index(corpus, Path(folder))
     return retriever

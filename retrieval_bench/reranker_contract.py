@@ -27,7 +27,8 @@ class RerankerContract:
         raise NotImplementedError
 
     def test_describe_is_json_and_the_same_for_equal_rerankers(self) -> None:
-        first, second = self.create().describe(), self.create().describe()
+        one, other = self.create(), self.create()
+        first, second = one.describe(), other.describe()
         assert first.name, "describe().name is empty"
         assert not first.index, "describe().index is not empty; a reranker has no index, all goes to search"
         assert canonical_json(first.as_json()) == canonical_json(second.as_json()), (

@@ -186,7 +186,8 @@ def _vectors(content: Any, n_texts: int, place: str) -> NDArray[np.float32]:
     try:
         rows = [_numbers(item.get("embedding")) for item in items]
         vectors = np.empty((n_texts, len(rows[0])), dtype=np.float32)
-        vectors[order] = rows
+        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinity, and that is refused below
+            vectors[order] = rows
     except (ValueError, TypeError, binascii.Error) as error:
         raise BenchError(f"{place} answered with embeddings that are not rows of equally many numbers.") from error
     if not np.isfinite(vectors).all() or not vectors.size:
@@ -194,13 +195,13 @@ def _vectors(content: Any, n_texts: int, place: str) -> NDArray[np.float32]:
     return vectors
 
 
-def _numbers(embedding: Any) -> NDArray[np.float32]:
+def _numbers(embedding: Any) -> NDArray[np.floating[Any]]:
     """An embedding given as a list of numbers, or as little-endian float32 in base64."""
     import numpy as np
 
     if isinstance(embedding, str):
         return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
-    numbers = np.asarray(embedding, dtype=np.float32)
+    numbers = np.asarray(embedding, dtype=np.float64)
     if numbers.ndim != 1:
         raise ValueError("an embedding is one row of numbers")
     return numbers

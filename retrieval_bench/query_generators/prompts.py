@@ -10,7 +10,7 @@ from pathlib import Path
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import content_hash
 
-_FOLDER = Path(__file__).parent / "prompts"
+_FOLDER = Path(__file__).parent / "prompt_files"
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -34,7 +34,7 @@ def load_prompt(method: str, task: str, path: str, fields: frozenset[str]) -> Pr
     """The prompt of a method for a task, or the user's own.
 
     Args:
-        path: the user's file; empty: the suite's `prompts/<method>/<task>.txt`, or its `general.txt`.
+        path: the user's file; empty: the suite's `prompt_files/<method>/<task>.txt`, or its `general.txt`.
         fields: the fields the method fills; `query` must be among those of the text.
 
     Raises:

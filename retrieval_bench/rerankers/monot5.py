@@ -21,9 +21,9 @@ class MonoT5(PairReranker):
     """monoT5: log P(true) of a T5 that reads `Query: … Document: … Relevant:` (R. Nogueira et al., 2020).
 
     The score is the logarithm of the softmax over the two words at the first step of the decoder ("Document Ranking
-    with a Pretrained Sequence-to-Sequence Model", Findings of EMNLP 2020, section 3), taken in 64 bits: in 32, all
-    documents that the model is sure of would tie. Where a prompt is too long the document's end is cut, never
-    `Relevant:`; a query is cut at three quarters of the tokens.
+    with a Pretrained Sequence-to-Sequence Model", Findings of EMNLP 2020, section 3); for two words that is the
+    log-sigmoid of the difference of their logits, which tells documents apart that the model is all but sure of. Where
+    a prompt is too long the document's end is cut, never `Relevant:`; a query is cut at three quarters of the tokens.
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
@@ -68,6 +68,7 @@ class MonoT5(PairReranker):
     def score_pairs(self, pairs: Sequence[Pair]) -> list[float]:
         """See `PairReranker`."""
         import torch
+        from torch.nn.functional import logsigmoid
 
         padded = Padded.of(self.prompts(pairs), self._computation.device)
         start = torch.full((len(pairs), 1), self._model.config.decoder_start_token_id, device=padded.ids.device)
@@ -75,7 +76,8 @@ class MonoT5(PairReranker):
             logits = self._model(
                 input_ids=padded.ids, attention_mask=padded.mask, decoder_input_ids=start, use_cache=False
             ).logits[:, 0, self._word_ids]
-        scores: list[float] = logits.double().log_softmax(dim=1)[:, 0].tolist()
+        relevant, irrelevant = logits.float().unbind(dim=1)
+        scores: list[float] = logsigmoid(relevant - irrelevant).tolist()
         return scores
 
     def prompts(self, pairs: Sequence[Pair]) -> list[list[int]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile
 from retrieval_bench.retrievers.base import RetrieverBase
@@ -16,8 +16,6 @@ from retrieval_bench.types import Corpus, Description, Query, RankedList
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
 
 _VERSION = 1
 """Raised whenever a score changes."""
@@ -47,9 +45,7 @@ class ExactMatch(RetrieverBase):
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
         """Write which words stand in which documents."""
-        # All that `of_texts` asks an analyzer for is the terms of a chunk.
-        words = cast("LuceneEnglishAnalyzer", _FoldedWords())
-        index = InvertedIndex.of_texts((document.text for document in corpus), words)
+        index = InvertedIndex.of_texts((document.text for document in corpus), _FoldedWords())
         index.write(index_dir)
         self._use(corpus, index)
 

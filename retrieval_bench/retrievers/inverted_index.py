@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench_core.errors import BadFile
-from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer, chunks
+from retrieval_bench.analysis.lucene_english import chunks
 from retrieval_bench.analysis.memo import Memo
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ _ARRAYS = ("term_starts", "rows", "frequencies", "lengths")
 _VOCABULARY_FILE = "vocabulary.txt"
 _TERMS_A_BLOCK = 1 << 22
 """Terms sorted at once: about 100 MB of working memory."""
+
+
+class ChunkAnalyzer(Protocol):
+    """What makes terms of a text's chunks."""
+
+    def chunk_terms(self, chunk: str) -> list[str]:
+        """The terms of one of the `chunks` of a text."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class InvertedIndex:
 
     @classmethod
     def of_texts(
-        cls, texts: Iterable[str], analyzer: LuceneEnglishAnalyzer, terms_a_block: int = _TERMS_A_BLOCK
+        cls, texts: Iterable[str], analyzer: ChunkAnalyzer, terms_a_block: int = _TERMS_A_BLOCK
     ) -> InvertedIndex:
         """Index texts; the block size bounds memory and changes nothing else."""
         import numpy as np
@@ -112,7 +119,7 @@ class _Block:
 
 
 def _blocks(
-    texts: Iterable[str], analyzer: LuceneEnglishAnalyzer, term_numbers: dict[str, int], terms_a_block: int
+    texts: Iterable[str], analyzer: ChunkAnalyzer, term_numbers: dict[str, int], terms_a_block: int
 ) -> Iterator[_Block]:
     """Analyse texts, a new term getting the next number; the last block may be empty."""
 

@@ -36,7 +36,7 @@ _WORDS = sorted(
             "for",
         ]
     )
-    | set(["|", "user", ">", "embed", "<", "help", "to", "answer", "it", "that", "patient", "retrieval", "passages"])
+    | {"|", "user", ">", "embed", "<", "help", "to", "answer", "it", "that", "patient", "retrieval", "passages"])
 )
 
 

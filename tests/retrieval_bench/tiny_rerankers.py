@@ -26,7 +26,7 @@ TEXTS = [
     "true false preventing stroke in atrial fibrillation by anticoagulation; amoxicillin treats otitis media",
 ]
 # Weights as they are drawn by default give scores that hardly differ.
-_SPREAD = 0.5
+_SPREAD = 1.5
 
 
 def spread(model):

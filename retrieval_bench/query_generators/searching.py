@@ -1,0 +1,204 @@
+"""Generators that search while they reason: the model asks, a retriever of the suite answers, till it concludes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from bench_core.errors import UserError
+from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse, Message, NoAnswer, Sampling, Usage
+from bench_core.llm.reasoning import answer_part
+from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Step, Task
+from retrieval_bench.query_generators.prompted import Prompted
+from retrieval_bench.query_generators.prompts import load_prompt
+from retrieval_bench.types import Description, Query
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The words between which a model puts a search, and gets what was found."""
+
+    search: tuple[str, str]
+    result: tuple[str, str]
+
+
+class Searching(Prompted):
+    """What search-o1 and search-r1 share.
+
+    Args:
+        steps: the most searches for one query.
+        seconds: no further search is begun after this time.
+        total_tokens: none either after so many generated tokens.
+        n_documents: documents a search returns to the model.
+        words: words of each that it sees.
+    """
+
+    marks: ClassVar[Marks]
+    n_passages = 1  # a search tool is needed
+
+    def __init__(
+        self,
+        prompt: str = "",
+        temperature: float = 0.7,
+        seed: int = 42,
+        max_tokens: int = 10_240,
+        lexical: str = "",
+        dense: str = "",
+        steps: int = 5,
+        seconds: float = 600.0,
+        total_tokens: int = 30_720,
+        n_documents: int = 5,
+        words: int = 256,
+        *,
+        client: ChatClient,
+        task: Task,
+        search: SearchTool | None,
+    ) -> None:
+        super().__init__(prompt, temperature, seed, max_tokens, lexical, dense, client=client, task=task, search=search)
+        for name, value in (("steps", steps), ("n_documents", n_documents), ("words", words)):
+            if value < 1:
+                raise UserError(f"query generator {self.method}: {name}={value} does not fit: it must be at least 1.")
+        self._steps, self._seconds, self._total_tokens = steps, seconds, total_tokens
+        self._n_documents, self._words = n_documents, words
+        self._asking = replace(self._sampling, stop=(self.marks.search[1],))
+        self._last_word = load_prompt(self.method, "conclude", "", frozenset({"query"}))
+
+    def describe(self) -> Description:
+        """As for every prompt, and the bounds of the search."""
+        described = super().describe()
+        assert self._search is not None
+        bounds = {"steps": self._steps, "seconds": self._seconds, "total_tokens": self._total_tokens}
+        search = {**self._search.describe(), "n_documents": self._n_documents, "words": self._words}
+        return replace(
+            described,
+            search={
+                **described.search,
+                "bounds": bounds,
+                "search": search,
+                "conclude_sha256": self._last_word.sha256,
+            },
+        )
+
+    def generate(self, query: Query) -> GeneratedQuery:
+        """Let the model search as long as the bounds allow, then conclude."""
+        conversation = _Conversation(self._client, [Message("user", self._prompt.filled(self._values(query)))])
+        try:
+            text = self._converse(conversation, query)
+        except NoAnswer as error:
+            return self._generated(query, conversation, "", error.status)
+        answer = self._conclusion(text)
+        return self._generated(query, conversation, answer, conversation.problem or ("ok" if answer else "empty"))
+
+    def _converse(self, conversation: _Conversation, query: Query) -> str:
+        """The text in which the model comes to its end."""
+        start = time.monotonic()
+        for _ in range(self._steps):
+            said = conversation.ask(self._asking)
+            wanted = _between(said, *self.marks.search)
+            if wanted is None:
+                return said
+            if time.monotonic() - start > self._seconds or conversation.n_generated > self._total_tokens:
+                break
+            found = self._found(conversation, query, wanted)
+            conversation.tell(f"{self.marks.result[0]}\n{found}\n{self.marks.result[1]}")
+        conversation.tell(self._last_word.filled({"query": query.text}))
+        return conversation.ask(self._sampling)
+
+    def _found(self, conversation: _Conversation, query: Query, wanted: str) -> str:
+        """What a search returns to the model."""
+        assert self._search is not None
+        documents = self._search.search(wanted, self._n_documents)
+        cut = (" ".join(document.text.split()[: self._words]) for document in documents)
+        found = "\n".join(f"[{number}] {text}" for number, text in enumerate(cut, start=1)) or "Nothing was found."
+        conversation.steps.append(Step("search", wanted, "\n".join(document.doc_id for document in documents)))
+        return found
+
+    def _conclusion(self, text: str) -> str:
+        return answer_part(text, self._model).text
+
+    def _generated(self, query: Query, conversation: _Conversation, text: str, status: str) -> GeneratedQuery:
+        return GeneratedQuery(
+            query.query_id,
+            text if status == "ok" else "",
+            self._combination,
+            status,
+            trace=tuple(conversation.steps),
+            usage=Usage(conversation.n_read, conversation.n_generated),
+            seconds=conversation.seconds,
+        )
+
+
+class SearchO1(Searching):
+    """Search-o1: what is found is first condensed to what helps (X. Li et al., EMNLP 2025, arXiv 2501.05366)."""
+
+    method = "search-o1"
+    marks = Marks(
+        ("<|begin_search_query|>", "<|end_search_query|>"), ("<|begin_search_result|>", "<|end_search_result|>")
+    )
+
+    def _found(self, conversation: _Conversation, query: Query, wanted: str) -> str:
+        documents = super()._found(conversation, query, wanted)
+        condense = load_prompt(self.method, "condense", "", frozenset({"query", "search", "passages"}))
+        prompt = condense.filled({"query": query.text, "search": wanted, "passages": documents})
+        response = conversation.aside(prompt, self._sampling)
+        return answer_part(response.text, self._model).text or documents
+
+    def describe(self) -> Description:
+        """As for all that search, and the prompt that condenses."""
+        described = super().describe()
+        condense = load_prompt(self.method, "condense", "", frozenset({"query", "search", "passages"}))
+        return replace(described, search={**described.search, "condense_sha256": condense.sha256})
+
+
+class SearchR1(Searching):
+    """Search-R1: reasoning, searches and the answer stand between marks (B. Jin et al., arXiv 2503.09516)."""
+
+    method = "search-r1"
+    marks = Marks(("<search>", "</search>"), ("<information>", "</information>"))
+
+    def _conclusion(self, text: str) -> str:
+        # A model that was not trained for it may answer without the marks; then all it says is the answer.
+        return _between(text, "<answer>", "</answer>") or answer_part(text, self._model).text
+
+
+class _Conversation:
+    """Turns with a model, with what they cost and a record of them."""
+
+    def __init__(self, client: ChatClient, messages: list[Message]) -> None:
+        self._client, self._messages = client, messages
+        self.steps: list[Step] = []
+        self.n_read = self.n_generated = 0
+        self.seconds = 0.0
+        self.problem = ""
+
+    def ask(self, sampling: Sampling) -> str:
+        """What the model says next."""
+        response = self._complete(ChatRequest(tuple(self._messages), sampling))
+        self.problem = response.problem
+        self._messages.append(Message("assistant", response.text))
+        return response.text
+
+    def tell(self, text: str) -> None:
+        """Put something before the model."""
+        self._messages.append(Message("user", text))
+
+    def aside(self, prompt: str, sampling: Sampling) -> ChatResponse:
+        """Ask something that does not enter the conversation."""
+        return self._complete(ChatRequest((Message("user", prompt),), sampling))
+
+    def _complete(self, request: ChatRequest) -> ChatResponse:
+        response = self._client.complete(request)
+        self.n_read += response.usage.prompt_tokens or 0
+        self.n_generated += response.usage.completion_tokens or 0
+        self.seconds += response.seconds
+        self.steps.append(Step("ask", request.messages[-1].content, response.text))
+        return response
+
+
+def _between(text: str, begin: str, end: str) -> str | None:
+    """What stands behind the last `begin`, up to `end` or to the end of the text (a stop text is not part of it)."""
+    if begin not in text:
+        return None
+    found = text.rpartition(begin)[2].partition(end)[0].strip()
+    return found or None

@@ -1,0 +1,163 @@
+"""The registry of encoder models: what it holds, how a name finds its entry, and which words an instruction has."""
+
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+import sys
+
+import pytest
+
+from bench_core.errors import UserError
+from retrieval_bench.encoders.endpoint import EndpointEncoder
+from retrieval_bench.encoders.models import EncoderOptions, create_encoder, registry
+from retrieval_bench.encoders.sentence_transformer import TwoEncoders
+
+TRUSTING = EncoderOptions(trust_remote_code=True, endpoint="")
+
+
+def served(entry):
+    return EncoderOptions(endpoint="http://localhost:1/v1") if entry.loader == "endpoint" else TRUSTING
+
+
+def test_keys_are_unique_and_every_model_says_where_it_is():
+    keys = [entry.key for entry in registry().models]
+    assert len(keys) == len(set(keys))
+    for entry in registry().models:
+        assert entry.licence, entry.key
+        assert entry.revision == "" or re.fullmatch("[0-9a-f]{40}", entry.revision), entry.key
+        assert bool(entry.hub_id) != (entry.loader == "endpoint"), entry.key
+        assert bool(entry.served_as) == (entry.loader == "endpoint"), entry.key
+
+
+def test_every_entry_becomes_an_encoder_that_describes_itself():
+    for entry in registry().models:
+        if entry.package or not (entry.revision or entry.loader == "endpoint"):
+            continue  # describing these looks into the package or asks the hub
+        made = create_encoder(entry.key, served(entry), "r2med/biology")
+        texts = {role: made.describe(role)["prefix"] for role in ("query", "document", "generated")}
+        assert "{" not in "".join(texts.values()), entry.key
+
+
+def test_every_retriever_of_r2med_is_registered(shared_data):
+    with (shared_data.parent / "published" / "r2med_models.csv").open() as file:
+        published = [
+            row["hf_or_api_id"] for row in csv.DictReader(file) if row["kind"] == "retriever" and row["key"] != "bm25"
+        ]
+    known = {name for entry in registry().models for name in (entry.hub_id, entry.document_hub_id, entry.served_as)}
+    missing = [name for text in published for name in text.split(" + ") if name not in known]
+    assert missing == []
+
+
+def test_lengths_and_pooling_are_r2meds():
+    find = registry().find
+    for key, pooling, normalize, lengths in [
+        ("contriever", "mean", False, (512, 512)),
+        ("medcpt", "cls", False, (512, 512)),
+        ("bmretriever-410m", "last", False, (512, 512)),
+        ("bmretriever-2b", "last", False, (1024, 1024)),
+        ("bmretriever-7b", "last", False, (2048, 2048)),
+        ("bge-large", "cls", True, (512, 512)),
+        ("e5-mistral", "last", True, (2048, 2048)),
+        ("sfr-mistral", "last", True, (2048, 2048)),
+        ("gritlm-7b", "mean", True, (512, 2048)),
+        ("nv-embed-v2", None, True, (4096, 4096)),
+    ]:
+        entry = find(key)
+        assert (entry.pooling, entry.normalize) == (pooling, normalize), key
+        assert (entry.query_max_length, entry.document_max_length) == lengths, key
+    assert [entry.key for entry in registry().models if entry.append_eos][:3] == [
+        "bmretriever-410m",
+        "bmretriever-2b",
+        "bmretriever-7b",
+    ]
+
+
+def test_only_some_models_put_the_instruction_before_generated_texts():
+    taking = {entry.key for entry in registry().models if entry.generated_takes_query_prefix}
+    assert taking == {"instructor-l", "instructor-xl", "gritlm-7b", "nv-embed-v2", "e5-large"}
+    grit = create_encoder("gritlm-7b", dataset_id="r2med/pmc-clinical")
+    assert grit.describe("generated") == grit.describe("query")
+    mistral = create_encoder("e5-mistral", dataset_id="r2med/pmc-clinical")
+    assert mistral.describe("generated")["prefix"] == ""
+    assert mistral.describe("query")["prefix"].startswith("Instruct: ")
+
+
+def test_instructions_follow_the_dataset_and_keep_the_models_frame():
+    def prefix(key, dataset_id, role="query"):
+        return create_encoder(key, TRUSTING, dataset_id).describe(role)["prefix"]
+
+    biology, cases = prefix("e5-mistral", "r2med/biology"), prefix("e5-mistral", "r2med/iiyi-clinical")
+    assert biology != cases
+    assert all(re.fullmatch(r"Instruct: \S.*\nQuery: ", text) for text in (biology, cases))
+    assert prefix("e5-mistral", "dir:somewhere") == prefix("e5-mistral", "")
+    assert re.fullmatch(r"<\|user\|>\n\S.*\n<\|embed\|>\n", prefix("gritlm-7b", "cliniq/multi"))
+    assert prefix("gritlm-7b", "cliniq/multi", "document") == "<|embed|>\n"
+    assert prefix("bmretriever-2b", "r2med/biology", "document") == "Represent this passage\npassage: "
+    assert prefix("bge-large", "r2med/biology") == "Represent this sentence for searching relevant passages: "
+    assert prefix("bge-large", "r2med/biology", "document") == ""
+    assert prefix("contriever", "r2med/biology") == ""
+
+
+def test_a_users_prefix_comes_before_an_imported_one_and_that_before_ours():
+    imported = {"query": "imported query: ", "document": "imported document: "}
+    made = create_encoder("bmretriever-2b", EncoderOptions(query_prefix=""), "r2med/biology", imported)
+    assert made.describe("query")["prefix"] == ""
+    assert made.describe("document")["prefix"] == "imported document: "
+    assert made.describe("generated")["prefix"] == ""
+    grit = create_encoder("gritlm-7b", EncoderOptions(), "r2med/biology", imported)
+    assert grit.describe("generated")["prefix"] == "imported query: "
+
+
+def test_what_changes_vectors_changes_the_description():
+    plain = create_encoder("bge-large").describe("query")
+    for options in (
+        EncoderOptions(pooling="mean"),
+        EncoderOptions(normalize=False),
+        EncoderOptions(query_prefix="other"),
+        EncoderOptions(max_length=100),
+        EncoderOptions(revision="a" * 40),
+    ):
+        assert create_encoder("bge-large", options).describe("query") != plain, options
+    for options in (EncoderOptions(device="cpu"), EncoderOptions(dtype="float32"), EncoderOptions(document_prefix="x")):
+        assert create_encoder("bge-large", options).describe("query") == plain, options
+
+
+def test_a_hub_id_finds_the_rules_of_its_entry():
+    by_key, by_id = create_encoder("bge-large"), create_encoder("BAAI/bge-large-en-v1.5")
+    for role in ("query", "document", "generated"):
+        assert by_key.describe(role) == by_id.describe(role)
+
+
+def test_medcpt_has_two_encoders_and_its_published_variant_one():
+    assert isinstance(create_encoder("medcpt"), TwoEncoders)
+    assert not isinstance(create_encoder("medcpt-article-twice"), TwoEncoders)
+
+
+def test_an_endpoint_serves_whatever_it_is_asked_for():
+    assert isinstance(create_encoder("my-model", EncoderOptions(endpoint="http://localhost:1/v1")), EndpointEncoder)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("bge-larg", r"no model 'bge-larg' \(did you mean bge-large\?\)"),
+        ("quite-another", "any folder or hub id"),
+    ],
+)
+def test_a_wrong_name_says_what_there_is(model, message):
+    with pytest.raises(UserError, match=message):
+        create_encoder(model)
+    with pytest.raises(UserError, match="rules=bge-larg names no model"):
+        create_encoder("BAAI/bge-large-en-v1.5", EncoderOptions(rules="bge-larg"))
+
+
+def test_listing_models_imports_nothing_heavy():
+    code = (
+        "import sys; from retrieval_bench.encoders.models import create_encoder, registry; registry(); "
+        "create_encoder('bge-large').describe('query'); "
+        "print([name for name in ('torch', 'transformers', 'sentence_transformers', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
