@@ -26,7 +26,8 @@ SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
-Status = Literal["started", "complete", "failed"]
+Status = Literal["started", "complete", "partial", "failed"]
+"""`partial`: what could be done is there and scored, the rest is asked for again by the next run."""
 
 
 def slug(text: str) -> str:
@@ -104,7 +105,8 @@ class RunFolder:
             manifest.status, manifest.error = "failed", f"{type(error).__name__}: {error}"
             self._write(manifest)
             raise
-        manifest.status = "complete"
+        if manifest.status == "started":
+            manifest.status = "complete"
         self._write(manifest)
 
     def add_files(self, manifest: Manifest, names: Iterable[str]) -> None:

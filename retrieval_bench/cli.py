@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ _PATH = click.Path(path_type=Path)
 
 _DATASET = "demo/NAME, r2med/NAME or dir:PATH"
 _SYSTEM = (
-    "A retriever, or path/to/file.py:Class, with arguments as ,key=value; also 'rrf(A, B)' and 'A > RERANKER,depth=10'."
+    "A retriever, or path/to/file.py:Class, with arguments as ,key=value; also 'rrf(A, B)', 'A > RERANKER', 'hyde > A'."
 )
 
 dataset_option = click.option("--dataset", "-d", "dataset", required=True, help=f"{_DATASET}.")
@@ -33,6 +34,24 @@ parameter_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     help="An argument of every retriever named; repeatable.",
+)
+generator_model_option = click.option(
+    "--generator-model",
+    default="",
+    metavar="MODEL",
+    help="Language model of generators that name none: hf:ID, openai:MODEL or http://HOST/v1#MODEL.",
+)
+cache_option = click.option(
+    "--cache",
+    "cache_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of language models' answers [default: the user's cache].",
+)
+allow_remote_option = click.option(
+    "--allow-remote-for-credentialed",
+    "allow_remote",
+    is_flag=True,
+    help="Text of credentialed datasets may go to other machines.",
 )
 indexes_option = click.option(
     "--indexes",
@@ -105,6 +124,9 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], indexes_dir: 
 @click.option("--rerank", "rerankers", multiple=True, help="Order each of these systems anew; repeatable.")
 @click.option("--depth", type=click.IntRange(min=1), help="Documents a reranker sees [default: 100].")
 @click.option("--keep", type=click.Choice(["reranked", "all"]), help="What stays beside them [default: reranked].")
+@generator_model_option
+@cache_option
+@allow_remote_option
 @click.option(
     "--experiment", "-e", type=_PATH, help="YAML file of datasets and systems; --dataset replaces its datasets."
 )
@@ -122,6 +144,9 @@ def run(
     rerankers: Sequence[str],
     depth: int | None,
     keep: str | None,
+    generator_model: str,
+    cache_dir: Path | None,
+    allow_remote: bool,
     experiment: Path | None,
     k: int | None,
     measure_texts: Sequence[str],
@@ -149,7 +174,8 @@ def run(
     if not datasets or not systems:
         raise UserError("Give --dataset and --retriever (or --fuse), or --experiment FILE.")
     measures = _measures(measure_texts)
-    runs = _run_grid(datasets, systems, parameters, k, results_dir, indexes_dir, measures)
+    where = _Where(results_dir, indexes_dir, cache_dir, allow_remote)
+    runs = _run_grid(datasets, systems, parameters, generator_model, k, where, measures)
     print_table(scores_table(runs, measures), form)
 
 
@@ -223,6 +249,9 @@ def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, 
     show_default=True,
     help="Resamplings.",
 )
+@generator_model_option
+@cache_option
+@allow_remote_option
 @results_option
 @indexes_option
 @format_option
@@ -233,6 +262,9 @@ def compare(
     measure_text: str,
     k: int | None,
     n_permutations: int,
+    generator_model: str,
+    cache_dir: Path | None,
+    allow_remote: bool,
     results_dir: Path,
     indexes_dir: Path,
     form: Format,
@@ -243,7 +275,8 @@ def compare(
 
     measure = Measure.parse(measure_text)
     systems = (baseline, *retrievers)
-    first, *others = _run_grid([dataset], systems, (), k, results_dir, indexes_dir, [measure])
+    where = _Where(results_dir, indexes_dir, cache_dir, allow_remote)
+    first, *others = _run_grid([dataset], systems, (), generator_model, k, where, [measure])
     print_table(comparison_table(first, others, measure, n_permutations), form)
 
 
@@ -271,26 +304,39 @@ def _measures(texts: Sequence[str], default: Sequence[Measure] | None = None) ->
     return [Measure.parse(text) for text in texts] or list(default or TABLE_MEASURES)
 
 
+@dataclass(frozen=True)
+class _Where:
+    """Folders, and what may leave this machine."""
+
+    results_dir: Path
+    indexes_dir: Path
+    cache_dir: Path | None
+    allow_remote: bool
+
+
 def _run_grid(
     datasets: Sequence[str],
     systems: Sequence[str],
     parameters: Sequence[str],
+    generator_model: str,
     k: int | None,
-    results_dir: Path,
-    indexes_dir: Path,
+    where: _Where,
     measures: Sequence[Measure],
 ) -> list[ScoredRun]:
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline import Workspace, run_system
-    from retrieval_bench.systems import create_system
+    from retrieval_bench.query_generators.generation import GenerationSettings, default_store_dir
+    from retrieval_bench.systems import Setting, create_system
 
-    workspace = Workspace(results_dir, indexes_dir, say)
-    for text in systems:  # a misspelt one is told before the first corpus is read
-        create_system(text, parameters=parameters)
+    generation = GenerationSettings(where.cache_dir or default_store_dir(), generator_model)
+    workspace = Workspace(where.results_dir, where.indexes_dir, say, where.allow_remote)
+    for dataset in datasets:  # a misspelt system is told before the first corpus is read
+        for text in systems:
+            create_system(text, Setting(dataset, parameters, generation))
     runs = []
     for dataset in datasets:
         loaded = load_dataset(dataset)
         for text in systems:
-            system = create_system(text, loaded.card.dataset_id, parameters)
+            system = create_system(text, Setting(loaded.card.dataset_id, parameters, generation))
             runs.append(run_system(loaded, system, k or loaded.card.k, workspace, measures))
     return runs

@@ -15,7 +15,7 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.registry import StageSpec, convert_arguments, did_you_mean
 from retrieval_bench.fusion_methods import METHODS
-from retrieval_bench.fusion_pool import Pool, normalised
+from retrieval_bench.fusion_pool import Norm, Pool, normalised
 from retrieval_bench.types import RankedList, Run
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Fusion:
     """
 
     method: str
-    norm: Any
+    norm: Norm | None
     parameters: Mapping[str, Any]
 
     def describe(self) -> dict[str, Json]:

@@ -141,11 +141,21 @@ class ModelFiles:
         except BenchError:
             raise
         except Exception as error:  # files made by others can fail a loader in any way
-            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
-                f"{stage}: the model {self.model} cannot be loaded ({lines[0].rstrip('.')}); give a folder that holds "
+                f"{stage}: the model {self.model} cannot be loaded ({_cause(error)}); give a folder that holds "
                 "one, or a hub id this machine can reach."
             ) from error
+
+
+def _cause(error: Exception) -> str:
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return "its owner has to grant you access on the hub, and `hf auth login` has to make you known here"
+    if isinstance(error, RepositoryNotFoundError):
+        return "the hub has no model of that name, or none that it shows without `hf auth login`"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
 
 
 def _holds_model(path: Path) -> bool:

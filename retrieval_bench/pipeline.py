@@ -11,32 +11,41 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import locked, write_atomically
+from bench_core.errors import BenchError
 from bench_core.identity import Json
 from bench_core.manifest import Manifest, RunFolder
 from bench_core.progress import working
+from retrieval_bench.data_use import check_data_use
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.index_store import PACKAGES, prepare_index, recorded
 from retrieval_bench.measures import Measure
+from retrieval_bench.query_generators.generation import generate_all, generated_lines, missing_note, total_usage
 from retrieval_bench.rerankers.reranking import rerank
 from retrieval_bench.searching import search_all
 from retrieval_bench.stored_runs import KIND, RUN_FILE, ScoredRun, read_canonical_run, score_folder
-from retrieval_bench.systems import FirstStage, Fused, Reranked, System
+from retrieval_bench.systems import FirstStage, Fused, Generated, Reranked, System
 from retrieval_bench.topk import canonical_order
 from retrieval_bench.trec import run_bytes
 from retrieval_bench.types import Run
 
 RERANKED_FILE = "reranked.jsonl"
+GENERATED_FILE = "generated.jsonl"
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where runs and indexes are kept, and who is told what is done or skipped."""
+    """Where runs and indexes are kept, and who is told what is done or skipped.
+
+    Attributes:
+        allow_remote: text of a credentialed dataset may leave this machine.
+    """
 
     results_dir: Path
     indexes_dir: Path
     tell: Tell
+    allow_remote: bool = False
 
 
 def run_system(
@@ -51,6 +60,7 @@ def run_system(
     Raises:
         BenchError: a stage broke its contract.
     """
+    check_data_use(dataset.card, system, workspace.allow_remote)
     dataset.check()
     folder = _complete_run(dataset, system, k, workspace)
     # ranx compiles for half a minute when it is used for the first time.
@@ -87,6 +97,8 @@ def _make_run(
         return _search(dataset, system, k, manifest, workspace)
     if isinstance(system, Reranked):
         return _rerank(dataset, system, k, folder, manifest, workspace)
+    if isinstance(system, Generated):
+        return _generate(dataset, system, k, folder, manifest, workspace)
     return _fuse(dataset, system, k, manifest, workspace)
 
 
@@ -102,6 +114,43 @@ def _search(dataset: Dataset, system: FirstStage, k: int, manifest: Manifest, wo
         manifest.notes.append(f"{system.label} is approximate: its ranking may differ from the exact one.")
     manifest.notes.extend(f"{system.label} on {dataset_id}: {note}" for note in notes_of(retriever))
     manifest.recorded = {**recorded(retriever), "index": index_dir.name, "index_reused": was_there}
+    return run
+
+
+def _generate(
+    dataset: Dataset, system: Generated, k: int, folder: RunFolder, manifest: Manifest, workspace: Workspace
+) -> Run:
+    generation, what = system.generation, f"{system.label} on {dataset.card.dataset_id}"
+    if generation.search is not None:
+        with manifest.phase("index"):
+            generation.search.open(dataset.corpus, dataset.card.dataset_id, workspace.indexes_dir)
+    with manifest.phase("generate"):
+        generated = generate_all(generation, dataset.queries)
+    write_atomically(folder.path / GENERATED_FILE, generated_lines(generated))
+    folder.add_files(manifest, [GENERATED_FILE])
+    written = {item.query_id: item for item in generated if item.status == "ok"}
+    queries = [
+        written[query.query_id].combination.of(query, written[query.query_id].text)
+        for query in dataset.queries
+        if query.query_id in written
+    ]
+    n_asked = generation.client.n_asked if generation.client else 0
+    workspace.tell(f"{what}: texts for {len(written)} of {len(generated)} queries, {n_asked} requests made.")
+    if not queries:
+        raise BenchError(missing_note(generated, what))
+    run = _make_run(dataset.with_queries(queries), system.over, k, folder, manifest, workspace)
+    usage = total_usage(generated)
+    manifest.recorded = {
+        **manifest.recorded,
+        "requests": n_asked,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "generation_seconds": sum(item.seconds for item in generated),
+        "remote": generation.is_remote,
+    }
+    if len(written) < len(generated):
+        manifest.status = "partial"
+        manifest.notes.append(missing_note(generated, what))
     return run
 
 

@@ -78,7 +78,12 @@ def stored_runs(results_dir: Path) -> list[ScoredRun]:
     for manifest_path in sorted((results_dir / KIND).glob(f"*/*/{MANIFEST_NAME}")):
         folder = manifest_path.parent
         manifest, stored = RunFolder(folder).read(), read_scores(folder)
-        if manifest is None or manifest.status != "complete" or stored is None or not (folder / RUN_FILE).is_file():
+        if (
+            manifest is None
+            or manifest.status not in ("complete", "partial")
+            or stored is None
+            or not (folder / RUN_FILE).is_file()
+        ):
             continue
         if stored.made_from != _made_from(folder, stored.made_from["qrels_sha256"]):
             continue

@@ -6,6 +6,7 @@
 | `bm25 > cross-encoder,depth=10`               | its ten best ordered anew by a reranker                           |
 | `rrf(bm25-qs, dense,model=minilm)`            | two systems fused                                                 |
 | `rrf(bm25-qs, dense),k=30 > monot5,keep=all`  | a fusion reranked; what is below the depth stays, below the rest  |
+| `hyde,llm=hf:FOLDER > dense`                  | a language model writes first, and its text is searched with      |
 
 Identities nest as the text does: a system is described by what it is made of.
 """
@@ -14,13 +15,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.registry import StageSpec
 from retrieval_bench.fusion import Fusion, create_fusion
+from retrieval_bench.query_generators.base import QUERY_GENERATORS
+from retrieval_bench.query_generators.generation import (
+    Generation,
+    GenerationSettings,
+    create_generation,
+    default_store_dir,
+)
 from retrieval_bench.rerankers.base import create_reranker
 from retrieval_bench.rerankers.reranking import Keep
 from retrieval_bench.retrievers.base import create_retriever, full_description
@@ -46,6 +54,11 @@ class FirstStage:
     def is_approximate(self) -> bool:
         """Whether its ranking may differ from the exact one."""
         return self.retriever.describe().approximate
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts leave this machine."""
+        return bool(getattr(self.retriever, "is_remote", False))
 
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""
@@ -77,6 +90,11 @@ class Reranked:
         """Whether its candidates may differ from the exact ones."""
         return self.over.is_approximate
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts leave this machine."""
+        return self.over.is_remote or bool(getattr(self.reranker, "is_remote", False))
+
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""
         description = full_description(self.reranker).as_json()
@@ -101,32 +119,82 @@ class Fused:
         """Whether one of its parts is."""
         return any(system.is_approximate for system in self.of)
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts leave this machine."""
+        return any(system.is_remote for system in self.of)
+
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""
         return {"fuse": self.fusion.describe(), "of": [system.describe() for system in self.of]}
 
 
-System = FirstStage | Reranked | Fused
+@dataclass(frozen=True)
+class Generated:
+    """A system that searches with what a language model wrote for each query."""
+
+    label: str
+    generation: Generation
+    over: System
+
+    @property
+    def name(self) -> str:
+        """The name its run folder begins with."""
+        return f"{self.generation.generator.describe().name}-before-{self.over.name}"
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether its search may differ from the exact one."""
+        return self.over.is_approximate
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts leave this machine."""
+        return self.generation.is_remote or self.over.is_remote
+
+    def describe(self) -> dict[str, Json]:
+        """What its results depend on."""
+        return {"generate": full_description(self.generation.generator).as_json(), "over": self.over.describe()}
+
+
+System = FirstStage | Reranked | Fused | Generated
 
 _FUSION = re.compile(r"(?P<method>[A-Za-z][\w-]*)\((?P<of>.*)\)(?P<arguments>(?:,[A-Za-z_]\w*=[^()]*)?)", re.DOTALL)
 # A comma that does not begin an argument, as in `rrf(bm25, dense,model=minilm)`.
 _BETWEEN_SYSTEMS = re.compile(r",\s*(?![A-Za-z_]\w*=)")
 
 
-def create_system(text: str, dataset_id: str = "", parameters: Sequence[str] = ()) -> System:
-    """The system a line of text names; see the module.
+@dataclass(frozen=True)
+class Setting:
+    """What systems are made for.
 
-    Args:
-        dataset_id: what it will search.
-        parameters: further `key=value` arguments of each retriever in it.
+    Attributes:
+        dataset_id: what they will search.
+        parameters: further `key=value` arguments of each retriever.
+        generation: what holds for all query generators.
+    """
+
+    dataset_id: str = ""
+    parameters: Sequence[str] = ()
+    generation: GenerationSettings = field(default_factory=lambda: GenerationSettings(default_store_dir()))
+
+
+def create_system(text: str, setting: Setting = Setting()) -> System:
+    """The system a line of text names; see the module.
 
     Raises:
         UserError: an unknown stage or argument, or text that is no such line.
     """
-    first, *rerankers = _split(text, re.compile(r"\s*>\s*"))
-    system = _create_first(first.strip(), dataset_id, parameters)
+    first, *others = (piece.strip() for piece in _split(text, re.compile(r"\s*>\s*")))
+    if others and _is_generator(first):
+        spec, (searched, *rerankers) = StageSpec.parse(first), others
+        over = _create_first(searched, setting)
+        generation = create_generation(spec, setting.dataset_id, setting.generation)
+        system: System = Generated(f"{spec} > {over.label}", generation, over)
+    else:
+        system, rerankers = _create_first(first, setting), others
     for reranker in rerankers:
-        system = _create_reranked(system, reranker.strip())
+        system = _create_reranked(system, reranker)
     return system
 
 
@@ -153,17 +221,25 @@ def system_texts(
     return [*texts, *(f"{text} > {reranker}{options}" for reranker in rerankers for text in texts)]
 
 
-def _create_first(text: str, dataset_id: str, parameters: Sequence[str]) -> System:
+def _is_generator(text: str) -> bool:
+    """Whether the first of a chain writes queries: by its name, or what a class of the user's can do."""
+    name = StageSpec.parse(text).name if text else ""
+    if name in QUERY_GENERATORS.names():
+        return True
+    return ":" in name and "(" not in name and hasattr(QUERY_GENERATORS.load(name), "generate")
+
+
+def _create_first(text: str, setting: Setting) -> System:
     fusion = _FUSION.fullmatch(text)
     if fusion is None:
         if not text:
             raise UserError("A system is missing; write for example bm25, or rrf(bm25, dense).")
-        spec = StageSpec.parse(text, parameters)
-        return FirstStage(str(spec), create_retriever(spec, dataset_id))
+        spec = StageSpec.parse(text, setting.parameters)
+        return FirstStage(str(spec), create_retriever(spec, setting.dataset_id))
     parts = [part.strip() for part in _split(fusion["of"], _BETWEEN_SYSTEMS)]
     if len(parts) < 2:
         raise UserError(f"{text!r} fuses fewer than two systems; write for example rrf(bm25, dense).")
-    of = tuple(create_system(part, dataset_id, parameters) for part in parts)
+    of = tuple(create_system(part, setting) for part in parts)
     label = f"{fusion['method']}({', '.join(system.label for system in of)}){fusion['arguments']}"
     return Fused(label, create_fusion(StageSpec.parse(fusion["method"] + fusion["arguments"]), len(of)), of)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -103,8 +103,13 @@ class Dataset:
             "dataset_id": self.card.dataset_id,
             "revision": self.card.revision,
             "corpus_sha256": self.corpus.sha256,
-            "queries_sha256": content_hash(text for query in self.queries for text in (query.query_id, query.text)),
+            "queries_sha256": content_hash(text for query in self.queries for text in _texts(query)),
         }
+
+    def with_queries(self, queries: Sequence[Query]) -> Dataset:
+        """The same documents and judgments, searched with other words."""
+        corpus_file = self._corpus_file
+        return replace(self, read_corpus=lambda: corpus_file, read_queries=lambda: queries)
 
     @cached_property
     def qrels_sha256(self) -> str:
@@ -125,6 +130,12 @@ class Dataset:
         if unknown:
             notes.append(f"{self.card.dataset_id}: {len(unknown)} judged documents are not in the corpus.")
         return notes
+
+
+def _texts(query: Query) -> tuple[str, ...]:
+    """All of a query that a search depends on."""
+    parts = (text for part in query.parts for text in (part.text, part.role, repr(part.weight)))
+    return (query.query_id, query.text, *parts)
 
 
 class DatasetSource(Protocol):

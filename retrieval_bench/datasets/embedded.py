@@ -49,6 +49,14 @@ class DemoDatasets:
         raise UserError(f"There is no demo set {name!r}{did_you_mean(name, known)}; known are {', '.join(known)}.")
 
 
+def packaged_texts(dataset_id: str, method: str) -> Path | None:
+    """Texts that were generated for an embedded set by a method, to be replayed; None where there are none."""
+    if dataset_id not in {card.dataset_id for card in _CARDS}:
+        return None
+    path = _FOLDER / dataset_id.removeprefix("demo/") / f"{method}.jsonl"
+    return path if path.is_file() else None
+
+
 def _load(card: DatasetCard, folder: Path) -> Dataset:
     dataset = dataset_of_folder(folder, card)
     if card is _EHR:

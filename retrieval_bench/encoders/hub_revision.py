@@ -23,7 +23,7 @@ def pinned(files: ModelFiles) -> ModelFiles:
     """
     if files.folder is not None or _COMMIT.fullmatch(files.revision):
         return files
-    with files.loading("dense"):
+    with files.loading("encoder"):
         for name in _SMALL_FILES:
             path = files.file(name)
             if path is not None:

@@ -97,7 +97,7 @@ class NvEmbedEncoder:
 
         from retrieval_bench.encoders.ruled_transformer import compute_type
 
-        with self._files.loading("dense"):
+        with self._files.loading("encoder"):
             model = AutoModel.from_pretrained(
                 self._files.place,
                 revision=self._files.revision or None,
@@ -110,7 +110,7 @@ class NvEmbedEncoder:
     def _tokenizer(self) -> Any:
         from transformers import AutoTokenizer
 
-        with self._files.loading("dense"):
+        with self._files.loading("encoder"):
             return AutoTokenizer.from_pretrained(
                 self._files.place, revision=self._files.revision or None, trust_remote_code=True
             )

@@ -150,7 +150,7 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _model(self) -> RuledTransformer:
-        with self._files.loading("dense"):
+        with self._files.loading("encoder"):
             model = self._load()
         model.rule = self.rule
         tokenizer = model.text_tokenizer

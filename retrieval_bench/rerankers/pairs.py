@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ Pair = tuple[str, str]
 """The text of a query and that of a document."""
 
 
-class PairReranker(RerankerBase):
+class PairReranker(RerankerBase, ABC):
     """A model that reads a query and a document together and says how well they fit.
 
     Pairs of all queries given at once are scored in order of their length, the longest first, so that little is padded

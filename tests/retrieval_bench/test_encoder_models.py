@@ -11,7 +11,8 @@ import pytest
 
 from bench_core.errors import UserError
 from retrieval_bench.encoders.endpoint import EndpointEncoder
-from retrieval_bench.encoders.models import EncoderOptions, create_encoder, registry
+from retrieval_bench.encoders.model_registry import registry
+from retrieval_bench.encoders.models import EncoderOptions, create_encoder
 from retrieval_bench.encoders.sentence_transformer import TwoEncoders
 
 TRUSTING = EncoderOptions(trust_remote_code=True, endpoint="")
@@ -155,7 +156,8 @@ def test_a_wrong_name_says_what_there_is(model, message):
 
 def test_listing_models_imports_nothing_heavy():
     code = (
-        "import sys; from retrieval_bench.encoders.models import create_encoder, registry; registry(); "
+        "import sys; from retrieval_bench.encoders.models import create_encoder; "
+        "from retrieval_bench.encoders.model_registry import registry; registry(); "
         "create_encoder('bge-large').describe('query'); "
         "print([name for name in ('torch', 'transformers', 'sentence_transformers', 'numpy') if name in sys.modules])"
     )

@@ -22,7 +22,8 @@ from retrieval_bench.encoders import sentence_transformer as module
 from retrieval_bench.encoders.batches import split_on_out_of_memory
 from retrieval_bench.encoders.encoder import OutOfMemory
 from retrieval_bench.encoders.encoding_rule import EncodingRule, TextRule
-from retrieval_bench.encoders.models import EncoderOptions, create_encoder, registry
+from retrieval_bench.encoders.model_registry import registry
+from retrieval_bench.encoders.models import EncoderOptions, create_encoder
 from retrieval_bench.encoders.sentence_transformer import Computation, SentenceTransformerEncoder
 from retrieval_bench.model_files import ModelFiles
 
@@ -103,7 +104,10 @@ def encoder(folder, rule, **options):
     return SentenceTransformerEncoder(ModelFiles(str(folder)), rule, Computation(("cpu",)), **options)
 
 
-def rule(texts=TextRule(), **fields):
+PLAIN = TextRule()
+
+
+def rule(texts=PLAIN, **fields):
     return EncodingRule(texts=dict.fromkeys(ROLES, texts), **fields)
 
 

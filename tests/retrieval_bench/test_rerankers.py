@@ -267,8 +267,9 @@ class Hub(SimpleHTTPRequestHandler):
         owner, name, _, revision, *path = self.path.lstrip("/").split("/")
         file = Path(self.directory, owner, name, *path)
         if revision not in ("main", COMMIT) or not file.is_file():
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
+            gated = owner == "gated"
+            self.send_response(403 if gated else 404)
+            self.send_header("X-Error-Code", "GatedRepo" if gated else "EntryNotFound")
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -304,7 +305,7 @@ for spec in sys.argv[1:]:
     print(json.dumps([dict(reranker.describe().search), reranker.rerank(batch)]))
 """
 
-    def said(offline):
+    def run(offline, *specs):
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HF_")},
             "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
@@ -312,9 +313,11 @@ for spec in sys.argv[1:]:
             "HF_HUB_OFFLINE": offline,
             "HF_HUB_DISABLE_XET": "1",
         }
-        done = subprocess.run(
-            [sys.executable, "-c", script, *specs], env=environment, capture_output=True, text=True, check=False
-        )
+        command = [sys.executable, "-c", script, *specs]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def said(offline):
+        done = run(offline, *specs)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -322,10 +325,12 @@ for spec in sys.argv[1:]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         online = said(offline="0")
+        refused = run("0", "rankllama,model=tiny/lora,base=gated/llama").stderr.splitlines()[-1]
     finally:
         server.shutdown()
         server.server_close()
     assert said(offline="1") == online
+    assert "reranker rankllama: the model gated/llama cannot be loaded (its owner has to grant you access" in refused
     described = [search for search, _ in online]
     assert [search["model"] for search in described] == ["tiny/two-labels", "tiny/t5", "tiny/lora"]
     assert {search["revision"] for search in described} == {COMMIT}

@@ -15,29 +15,11 @@ TEXTS = (
     "",
 )
 
-_WORDS = sorted(
-    {word for text in TEXTS for word in text.split()}
-    | set(
-        [
-            "Represent",
-            "this",
-            "passage",
-            ":",
-            "query",
-            "Query",
-            "Given",
-            "a",
-            "medical",
-            "question",
-            ",",
-            "retrieve",
-            "Instruct",
-            "sentence",
-            "for",
-        ]
-    )
-    | {"|", "user", ">", "embed", "<", "help", "to", "answer", "it", "that", "patient", "retrieval", "passages"])
+_FRAMES = (
+    "Represent this passage : query Query Given a medical question , retrieve Instruct sentence for",
+    "| user > embed < help to answer it that patient retrieval passages",
 )
+_WORDS = sorted({word for text in (*TEXTS, *_FRAMES) for word in text.split()})
 
 
 def tiny_bert(folder, seed=0):

@@ -1,0 +1,102 @@
+"""The encoder models the suite knows: `models.yaml`, read and checked."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from retrieval_bench.encoders.encoding_rule import ComputeType, PaddingSide, Pooling
+
+_REGISTRY = Path(__file__).with_name("models.yaml")
+_DEFAULT_TASK = "default"
+
+
+class Task(BaseModel):
+    """What a dataset asks for, in words that instructions are made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    search: str
+    question: str
+    passage: str
+
+
+class ModelEntry(BaseModel):
+    """One model of the registry; what is not said there is as below.
+
+    Attributes:
+        key: the name users write.
+        hub_id: where its weights are; those for queries, where documents have their own.
+        document_hub_id: the documents' weights, where they are others.
+        revision: commit of `hub_id`; empty: not known here, the one found is used.
+        package: module of an installed package whose `get_model_path()` holds the model.
+        loader: `transformer` runs it here, `nv-embed` through its own code, `endpoint` asks a server.
+        parameters, licence: to be shown.
+        verified: whether its rule and its weights were run by the project.
+        pooling, normalize, pools_prefix, append_eos, padding_side, bidirectional: see `EncodingRule`.
+        query_max_length, document_max_length: tokens; None: as many as the model takes.
+        document_as_pair: see `TextRule.as_pair`.
+        query_prefix, document_prefix: templates of a task's words; None: the model's own prompts, if any.
+        generated_takes_query_prefix: whether a generated text is encoded as a query is; else it has no prefix.
+        gpu_dtype: what it is computed in on a GPU.
+        served_as, most_tokens, tokens_of, quoted, sends_input_type: see `ServedModel`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    hub_id: str = ""
+    document_hub_id: str = ""
+    revision: str = ""
+    package: str = ""
+    loader: Literal["transformer", "nv-embed", "endpoint"] = "transformer"
+    parameters: str = ""
+    licence: str = ""
+    verified: bool = False
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    pools_prefix: bool = True
+    append_eos: bool = False
+    padding_side: PaddingSide | None = None
+    bidirectional: bool = False
+    query_max_length: int | None = None
+    document_max_length: int | None = None
+    document_as_pair: bool = False
+    query_prefix: str | None = ""
+    document_prefix: str | None = ""
+    generated_takes_query_prefix: bool = False
+    gpu_dtype: ComputeType = "float32"
+    served_as: str = ""
+    most_tokens: int | None = None
+    tokens_of: str = ""
+    quoted: bool = False
+    sends_input_type: bool = False
+
+
+class Registry(BaseModel):
+    """`models.yaml`: models, tasks, and which dataset has which task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tasks: dict[str, Task]
+    datasets: dict[str, str]
+    models: tuple[ModelEntry, ...]
+
+    def find(self, name: str) -> ModelEntry | None:
+        """The entry a user means by its key or its hub id; of several with one hub id the first."""
+        return next((entry for entry in self.models if name in (entry.key, entry.hub_id)), None)
+
+    def task(self, dataset_id: str) -> Task:
+        """The words for a dataset; for one that is not known those of a medical question."""
+        return self.tasks[self.datasets.get(dataset_id, _DEFAULT_TASK)]
+
+
+@cache
+def registry() -> Registry:
+    """The models the suite knows."""
+    import yaml
+
+    return Registry.model_validate(yaml.safe_load(_REGISTRY.read_text(encoding="utf-8")))

@@ -1,0 +1,49 @@
+"""A retriever of the suite as a tool of generators."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench_core.errors import BenchError
+from bench_core.identity import Json
+from retrieval_bench.index_store import prepare_index
+from retrieval_bench.retrievers.base import full_description
+from retrieval_bench.topk import canonical_order
+from retrieval_bench.types import Corpus, Document, Query, Retriever
+
+
+class CorpusSearch:
+    """Searches one corpus; several threads may use it, one search at a time."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self._retriever = retriever
+        self._documents: dict[str, Document] = {}
+        self._lock = threading.Lock()
+
+    def describe(self) -> Mapping[str, Json]:
+        """The retriever's description."""
+        return full_description(self._retriever).as_json()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts leave this machine."""
+        return bool(getattr(self._retriever, "is_remote", False))
+
+    def open(self, corpus: Corpus, dataset_id: str, indexes_dir: Path) -> None:
+        """Make it ready: open the retriever's index, or write it."""
+        prepare_index(self._retriever, corpus, dataset_id, indexes_dir)
+        self._documents = {document.doc_id: document for document in corpus}
+
+    def search(self, text: str, k: int) -> Sequence[Document]:
+        """The k best documents, best first.
+
+        Raises:
+            BenchError: the retriever gave no list.
+        """
+        with self._lock:
+            found = list(self._retriever.search([Query("search", text)], k))
+        if len(found) != 1:
+            raise BenchError(f"{type(self._retriever).__name__} returned {len(found)} lists for one query.")
+        return [self._documents[doc_id] for doc_id, _ in canonical_order(found[0], k)]
