@@ -97,7 +97,9 @@ def test_bytes_other_than_announced_are_refused_and_not_kept(tmp_path, hub, name
     right = repository.files[name]
     repository.listing = lambda: announced
     repository.files[name] = right[:-1] + b"!"
-    with pytest.raises(BenchError, match=rf"{name} arrived damaged \(its hash is .*, and the hub says .*fetch it again"):
+    with pytest.raises(
+        BenchError, match=rf"{name} arrived damaged \(its hash is .*, and the hub says .*fetch it again"
+    ):
         fetch(tmp_path)
     assert not (tmp_path / "folder").exists()
     repository.files[name] = right
@@ -139,9 +141,17 @@ def answering(status, **headers):
 @pytest.mark.parametrize(
     ("refuse", "kind", "message"),
     [
-        (answering(401, X_Error_Code="GatedRepo"), UserError, r"conditions; accept them at http://.*datasets/R2MED/Bio"),
+        (
+            answering(401, X_Error_Code="GatedRepo"),
+            UserError,
+            r"conditions; accept them at http://.*datasets/R2MED/Bio",
+        ),
         (answering(403, X_Error_Code="GatedRepo"), UserError, "given out on conditions"),
-        (answering(401, X_Error_Code="RepoNotFound"), UserError, "has no dataset R2MED/Biology, or shows it to its memb"),
+        (
+            answering(401, X_Error_Code="RepoNotFound"),
+            UserError,
+            "has no dataset R2MED/Biology, or shows it to its memb",
+        ),
         (answering(401), UserError, r"refuses R2MED/Biology \(401\); log in with"),
         (answering(404, X_Error_Code="RevisionNotFound"), UserError, "has no revision main"),
         (answering(500), BenchError, "answered 500 when asked for R2MED/Biology; try again later"),

@@ -1,0 +1,260 @@
+"""Query generators over a real HTTP chat server: what is asked, combined, searched for, stored, and refused."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from chat_server import ChatServer, choice, echo
+
+from bench_core.errors import BadFile, UserError
+from retrieval_bench.cli import main
+from retrieval_bench.query_generators.base import QUERY_GENERATORS
+from retrieval_bench.query_generators.combination import DENSE, LEXICAL, R2MED, R2MED_REASONING, Combination
+from retrieval_bench.query_generators.prompts import Prompt, load_prompt
+from retrieval_bench.query_generators.replayed import Replay
+from retrieval_bench.systems import Setting, create_system
+from retrieval_bench.types import Query, QueryPart
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def invoke(*arguments, code=0):
+    result = CliRunner().invoke(main, [*arguments, "--cache", "cache", "--format", "json"])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def run(system, *arguments, code=0, dataset="demo/evidence"):
+    return invoke("run", "-d", dataset, "-r", system, *arguments, code=code)
+
+
+QUERY = Query("q", "chest pain")
+GOLDEN = {
+    "hyde": ("an answer", (QueryPart("chest pain"), QueryPart("an answer", "generated"))),
+    "query2doc": ("chest painchest pain an answer", (QueryPart("chest pain[SEP]an answer"),)),
+    "lamer": ("chest pain an answer", (QueryPart("chest pain"), QueryPart("an answer", "generated"))),
+}
+
+
+@pytest.mark.parametrize("method", GOLDEN)
+def test_each_row_of_r2meds_table(method):
+    text, parts = GOLDEN[method]
+    assert R2MED[method].of(QUERY, "an answer") == Query("q", text, parts)
+
+
+def test_a_reasoning_models_answer_is_searched_alone_and_averaged():
+    expected = Query("q", "an answer", (QueryPart("chest pain"), QueryPart("an answer", "generated")))
+    assert R2MED_REASONING.of(QUERY, "an answer") == expected
+
+
+@pytest.mark.parametrize("model", ["Qwen2.5-7B-Instruct", "Qwen/QwQ-32B"])
+@pytest.mark.parametrize("method", ["hyde", "query2doc", "lamer", "reasoning"])
+def test_the_rule_follows_from_method_and_model(method, model, tmp_path):
+    system = create_system(f"{method},llm=http://127.0.0.1:9/v1#{model} > bm25", Setting("r2med/biology"))
+    combination = system.describe()["generate"]["search"]["combination"]
+    rule = R2MED_REASONING if "QwQ" in model else R2MED.get(method, R2MED_REASONING)
+    assert combination == {"lexical": rule.lexical, "dense": rule.dense}
+
+
+def test_rules_can_be_named_and_misspelt():
+    assert Combination("query", "generated").of(QUERY, "x") == Query("q", "chest pain", (QueryPart("x", "generated"),))
+    assert LEXICAL["query-five-times-generated"]("a", "b") == "a a a a a b"
+    assert set(DENSE) == {"mean", "joined", "generated", "query"}
+    with pytest.raises(UserError, match="did you mean mean"):
+        Combination("generated", "men")
+
+
+@pytest.mark.parametrize("task", ["general", "qa-reference", "clinical-evidence", "clinical-case", "health-records"])
+@pytest.mark.parametrize("method", ["hyde", "query2doc", "lamer", "reasoning", "search-o1", "search-r1"])
+def test_every_method_has_a_prompt_of_its_own_for_every_task(method, task):
+    fields = frozenset({"query", "passages"})
+    prompts = {load_prompt(method, other, "", fields).text for other in ("general", task)}
+    assert len(prompts) == (1 if task == "general" else 2)
+    filled = load_prompt(method, task, "", fields).filled({"query": "{passages} are {odd}", "passages": "P"})
+    assert "{passages} are {odd}" in filled and "{query}" not in filled
+
+
+def test_a_prompt_of_the_users(tmp_path):
+    file = tmp_path / "p.txt"
+    file.write_text("Say it: {query} {qurey}")
+    with pytest.raises(BadFile, match=r"\{qurey\} is not filled"):
+        load_prompt("hyde", "general", str(file), frozenset({"query"}))
+    file.write_text("nothing")
+    with pytest.raises(BadFile, match=r"expected \{query\}"):
+        load_prompt("hyde", "general", str(file), frozenset({"query"}))
+    with pytest.raises(UserError, match="no such prompt file"):
+        load_prompt("hyde", "general", str(tmp_path / "none"), frozenset({"query"}))
+    assert Prompt("a").sha256 != Prompt("b").sha256
+
+
+def answering(number, body, handler):
+    """Search once, then answer, whatever the method's marks are."""
+    said = "\n".join(message["content"] for message in body["messages"])
+    last = body["messages"][-1]["content"]
+    if "<|begin_search_query|>" in said and "<|end_search_result|>" not in last and len(body["messages"]) == 1:
+        return choice("Hm. <|begin_search_query|>urate gout")
+    if "<search>" in said and "</information>" not in last and len(body["messages"]) == 1:
+        return choice("<think>hm</think><search>urate gout")
+    return choice("Urate crystals in the joint cause gout. <answer>gout and urate</answer>")
+
+
+@pytest.mark.parametrize("method", [name for name in QUERY_GENERATORS.names() if name != "replay"])
+def test_every_method_runs_once_and_asks_nothing_the_second_time(here, method):
+    with ChatServer(answering) as server:
+        model = f"{server.base_url}#m"
+        first = run(f"{method} > bm25-qs", "--generator-model", model)
+        n_requests = len(server.requests)
+        assert n_requests == 16 * {"search-o1": 3, "search-r1": 2}.get(method, 1)
+        second = run(f"{method} > bm25-qs", "--generator-model", model)
+        assert second.stdout == first.stdout and len(server.requests) == n_requests
+        other = run(f"{method} > bm25", "--generator-model", model, "--results", "elsewhere")
+        assert len(server.requests) == n_requests and "0 requests made" in other.stderr
+    (folder,) = here.glob("results/retrieval/demo-evidence/*before-bm25-qs*")
+    lines = [json.loads(line) for line in (folder / "generated.jsonl").read_text().splitlines()]
+    assert len(lines) == 16 and all(line["status"] == "ok" for line in lines)
+    if method == "search-r1":
+        assert lines[0]["text"] == "gout and urate"
+    if method.startswith("search"):
+        searches = [step for step in lines[0]["trace"] if step["action"] == "search"]
+        assert searches[0]["given"] == "urate gout" and searches[0]["returned"].count("\n") == 4
+
+
+def test_lamer_shows_what_a_first_search_found_and_query2doc_examples(here):
+    with ChatServer(echo) as server:
+        run("lamer > bm25", "--generator-model", f"{server.base_url}#m")
+        shown = server.requests[0]["messages"][0]["content"]
+        assert "[10] " in shown and "[11] " not in shown
+        sampling = {key: value for key, value in server.requests[0].items() if key not in ("messages", "model")}
+        assert sampling == {"temperature": 0.7, "seed": 42, "max_tokens": 10240}
+
+
+def test_search_is_bounded(here):
+    with ChatServer(lambda *_: choice("more: <search>gout</search>")) as server:
+        run(f"search-r1,llm={server.base_url}#m,steps=2 > bm25")
+        per_query = len(server.requests) / 16
+        last = server.requests[-1]["messages"]
+    assert per_query == 3  # two searches and the last word
+    assert any("No further search" in message["content"] for message in last)
+
+
+def test_queries_without_a_text_are_counted_and_asked_for_again(here):
+    failing = {"on": True}
+
+    def behave(number, body, handler):
+        if failing["on"] and "platelet" in body["messages"][-1]["content"].lower():
+            return choice("half", "length")
+        return choice("gout urate")
+
+    with ChatServer(behave) as server:
+        system = f"hyde,llm={server.base_url}#m > bm25"
+        first = json.loads(run(system).stdout)
+        n_first = len(server.requests)
+        note = next(note for note in first["notes"] if "no generated text" in note)
+        n_missing = int(note.split(": ")[1].split()[0])
+        assert 0 < n_missing < 16 and f"({n_missing} cut off)" in note
+        assert any(f"nothing found for {n_missing} judged" in note for note in first["notes"])
+        table = json.loads(CliRunner().invoke(main, ["table", "--format", "json"]).stdout)
+        assert any("no generated text" in note for note in table["notes"])
+        failing["on"] = False
+        second = json.loads(run(system).stdout)
+        assert len(server.requests) == n_first + n_missing
+        assert not any("no generated text" in note for note in second["notes"])
+
+
+def test_a_dead_endpoint_is_one_sentence(here):
+    result = run("hyde,llm=http://127.0.0.1:9/v1#m,timeout_s=1 > bm25", dataset="dir:nowhere", code=2)
+    assert "no such folder" in result.stderr
+    with ChatServer(lambda number, body, handler: handler.send(401, b'{"error": {"message": "no"}}')) as server:
+        result = run(f"hyde,llm={server.base_url}#m > bm25", code=1)
+    assert "16 rejected" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def credentialed(here):
+    folder = here / "notes"
+    folder.mkdir()
+    (folder / "corpus.jsonl").write_text('{"id": "d1", "text": "Patient Smith has gout"}\n')
+    (folder / "query.jsonl").write_text('{"id": "q1", "text": "gout"}\n')
+    (folder / "qrels.jsonl").write_text('{"q_id": "q1", "p_id": "d1", "score": 1}\n')
+    return "dir:notes,access=credentialed"
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "hyde,llm={url}#m > bm25",
+        "bm25 > bi-encoder",
+        "dense,model=m,endpoint={url}",
+        "rrf(bm25, hyde,llm={url}#m > bm25)",
+        "lamer,llm={url}#m > bm25",
+    ],
+)
+def test_nothing_credentialed_leaves_the_machine(credentialed, system, monkeypatch):
+    from bench_core import http_json
+    from retrieval_bench.encoders import embeddings_api
+
+    with ChatServer(echo) as server:
+        # The recording server stands for a remote one.
+        monkeypatch.setattr(http_json.JsonEndpoint, "is_remote", True)
+        monkeypatch.setattr(embeddings_api.Endpoint, "is_remote", True)
+        text = system.format(url=server.base_url)
+        if "endpoint" in text or "llm" in text:
+            result = run(text, dataset=credentialed, code=2)
+            assert "credentialed" in result.stderr and "--allow-remote-for-credentialed" in result.stderr
+        assert server.requests == []
+        if "llm" in text:
+            run(text, "--allow-remote-for-credentialed", dataset=credentialed)
+            assert server.requests
+
+
+def test_replay_reads_our_lines_and_r2meds(tmp_path):
+    ours, theirs = tmp_path / "ours.jsonl", tmp_path / "theirs.jsonl"
+    ours.write_text('{"query_id": "q", "text": "gout"}\n')
+    theirs.write_text('{"id": "q", "text": "the query", "hy_doc": "gout", "doc_id": []}\n')
+    for file in (ours, theirs):
+        generated = Replay(str(file)).generate(QUERY)
+        assert (generated.text, generated.status) == ("gout", "ok")
+        assert Replay(str(file)).generate(Query("other", "x")).status == "not in the file"
+    ours.write_text('{"query_id": "q", "text": "a"}\n{"query_id": "q", "text": "b"}\n')
+    with pytest.raises(BadFile, match="line 2"):
+        Replay(str(ours))
+
+
+def test_an_archive_serves_who_has_no_model(here):
+    with ChatServer(echo) as server:
+        system = f"hyde,llm={server.base_url}#m > bm25"
+        scores = json.loads(run(system).stdout)["rows"]
+    CliRunner().invoke(main, ["cache", "export", "--cache", "cache", "answers.gz"], catch_exceptions=False)
+    taken = CliRunner().invoke(main, ["cache", "import", "--cache", "other", "answers.gz"], catch_exceptions=False)
+    assert "16 new" in taken.output
+    result = CliRunner().invoke(
+        main, ["run", "-d", "demo/evidence", "-r", system, "--cache", "other", "--results", "r2", "--format", "json"]
+    )
+    assert json.loads(result.stdout)["rows"] == scores
+
+
+GENERATOR = """
+from retrieval_bench.query_generators.base import GeneratedQuery
+from retrieval_bench.query_generators.combination import Combination
+from retrieval_bench.types import Description
+
+class Twice:
+    def describe(self):
+        return Description("twice")
+    def generate(self, query):
+        return GeneratedQuery(query.query_id, query.text, Combination("query-generated", "mean"))
+"""
+
+
+def test_a_generator_of_ones_own(here):
+    (here / "mine.py").write_text(GENERATOR)
+    rows = json.loads(run("mine.py:Twice > bm25-qs").stdout)["rows"]
+    assert rows[0]["system"] == "mine.py:Twice > bm25-qs" and rows[0]["ndcg@10"] > 0.2
