@@ -16,6 +16,9 @@ from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.trec import check_known
 from retrieval_bench.types import Corpus, Qrels, Query
 
+Access = Literal["public", "credentialed"]
+"""Whether a dataset's text may be sent to other machines."""
+
 UnknownIds = Literal["refuse", "keep"]
 """What to do with judged documents that the corpus does not hold: refuse, or keep them (never found) and count them."""
 
@@ -33,7 +36,7 @@ class DatasetCard:
     summary: str
     licence: str = ""
     revision: str = ""
-    access: Literal["public", "credentialed"] = "public"
+    access: Access = "public"
     k: int = 100
 
 

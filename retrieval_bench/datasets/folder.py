@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import read_lines
-from retrieval_bench.datasets.dataset import Dataset, DatasetCard, UnknownIds
+from retrieval_bench.datasets.dataset import Access, Dataset, DatasetCard, UnknownIds
 from retrieval_bench.datasets.records import Duplicates, read_corpus, read_qrels_objects, read_queries
 from retrieval_bench.trec import read_qrels
 from retrieval_bench.types import Qrels, Query
@@ -33,9 +33,13 @@ class FolderDatasets:
     Args:
         duplicates: `refuse` a doc_id that comes twice, or keep the `first` and count the others.
         unknown_ids: `refuse` judged documents that the corpus does not hold, or `keep` them as never found.
+        access: `credentialed` for texts that may not leave this machine: stages that would send them are refused.
     """
 
-    def __init__(self, duplicates: Duplicates = "refuse", unknown_ids: UnknownIds = "refuse") -> None:
+    def __init__(
+        self, duplicates: Duplicates = "refuse", unknown_ids: UnknownIds = "refuse", access: Access = "public"
+    ) -> None:
+        self.access: Access = access
         self.duplicates: Duplicates = duplicates
         self.unknown_ids: UnknownIds = unknown_ids
 
@@ -52,7 +56,7 @@ class FolderDatasets:
         folder = Path(name)
         if not folder.is_dir():
             raise UserError(f"{folder}: there is no such folder.")
-        card = DatasetCard(f"dir/{folder.resolve().name}", "a folder of your own")
+        card = DatasetCard(f"dir/{folder.resolve().name}", "a folder of your own", access=self.access)
         return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids)
 
 

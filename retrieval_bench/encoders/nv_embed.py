@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from retrieval_bench.encoders.encoding_rule import EncodingRule
-from retrieval_bench.encoders.hub_revision import pinned
 from retrieval_bench.encoders.sentence_transformer import Computation, as_float32, out_of_memory_told
 from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.types import Role
@@ -89,7 +88,7 @@ class NvEmbedEncoder:
 
     @cached_property
     def _files(self) -> ModelFiles:
-        return pinned(self._given_files)
+        return self._given_files.at_commit("encoder")
 
     @cached_property
     def _model(self) -> Any:

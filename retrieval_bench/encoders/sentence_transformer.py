@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from bench_core.identity import Json
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
 from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule
-from retrieval_bench.encoders.hub_revision import pinned
 from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.types import Role
 
@@ -137,7 +136,7 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _files(self) -> ModelFiles:
-        return pinned(self._given_files)
+        return self._given_files.at_commit("encoder")
 
     @cached_property
     def _has_own_modules(self) -> bool:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
-from retrieval_bench.encoders.hub_revision import pinned
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
 from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.types import Role
@@ -34,7 +33,7 @@ class TermEncoder:
 
     @cached_property
     def _files(self) -> ModelFiles:
-        return pinned(self._given_files)
+        return self._given_files.at_commit("encoder")
 
     def describe(self, role: Role) -> Mapping[str, Json]:
         """The checkpoint, with its pooling and its prompts, and how much of a text it reads."""

@@ -65,11 +65,19 @@ class Prompted:
             settings["search"] = {**self._search.describe(), "n_passages": self.n_passages}
         return Description(self.method, search=settings)
 
+    @property
+    def shows_passages(self) -> bool:
+        """Whether the prompt holds what a search found."""
+        return "passages" in self.fields
+
+    def first_request(self, query: Query) -> ChatRequest:
+        """What the model is asked for a query to begin with."""
+        return ChatRequest((Message("user", self._prompt.filled(self._values(query))),), self._sampling)
+
     def generate(self, query: Query) -> GeneratedQuery:
         """Ask the model once."""
-        request = ChatRequest((Message("user", self._prompt.filled(self._values(query))),), self._sampling)
         try:
-            response = self._client.complete(request)
+            response = self._client.complete(self.first_request(query))
         except NoAnswer as error:
             return GeneratedQuery(query.query_id, "", self._combination, status=error.status)
         answer = answer_part(response.text, self._model)

@@ -80,9 +80,13 @@ class Searching(Prompted):
             },
         )
 
+    def first_request(self, query: Query) -> ChatRequest:
+        """What the model is asked first; its answer ends where it wants to search."""
+        return replace(super().first_request(query), sampling=self._asking)
+
     def generate(self, query: Query) -> GeneratedQuery:
         """Let the model search as long as the bounds allow, then conclude."""
-        conversation = _Conversation(self._client, [Message("user", self._prompt.filled(self._values(query)))])
+        conversation = _Conversation(self._client, list(self.first_request(query).messages))
         try:
             text = self._converse(conversation, query)
         except NoAnswer as error:

@@ -34,13 +34,14 @@ def rerank(
     texts = {document.doc_id: document for document in corpus}
     heads = {query.query_id: [doc_id for doc_id, _ in first.get(query.query_id, ())[:depth]] for query in queries}
     scored = _scored_already(log, heads)
-    waiting = [query for query in queries if heads[query.query_id] and query.query_id not in scored]
+    asked = [query for query in queries if heads[query.query_id]]
+    # Groups are cut from all queries, done or not: a resumed run gives each the company it would have had.
+    groups = [asked[start : start + _QUERIES_AT_ONCE] for start in range(0, len(asked), _QUERIES_AT_ONCE)]
+    waiting = [group for group in groups if any(query.query_id not in scored for query in group)]
     name = type(reranker).__name__
     with JsonLines(log) as lines:
-        starts = range(0, len(waiting), _QUERIES_AT_ONCE)
-        for start in progress(starts, f"rerank {name}", total=len(starts)):
-            some = waiting[start : start + _QUERIES_AT_ONCE]
-            batch = [Candidates(query, [texts[doc_id] for doc_id in heads[query.query_id]]) for query in some]
+        for group in progress(waiting, f"rerank {name}", total=len(waiting)):
+            batch = [Candidates(query, [texts[doc_id] for doc_id in heads[query.query_id]]) for query in group]
             for candidates, scores in zip(batch, _scores(reranker, batch), strict=True):
                 query_id = candidates.query.query_id
                 scored[query_id] = scores

@@ -93,4 +93,8 @@ def create_retriever(spec: StageSpec, dataset_id: str = "") -> Retriever:
 def full_description(stage: DescribedStage) -> Description:
     """A stage's description with a hash of what its user wrote, which is part of every identity."""
     description, source = stage.describe(), user_source(stage)
-    return description if source is None else replace(description, index={**description.index, "user_source": source})
+    if source is None:
+        return description
+    if hasattr(stage, "index"):
+        return replace(description, index={**description.index, "user_source": source})
+    return replace(description, search={**description.search, "user_source": source})

@@ -1,4 +1,4 @@
-"""A hub on loopback: enough of the Hugging Face hub's protocol for a dataset to be listed and fetched over real HTTP."""
+"""A hub on loopback: enough of the Hugging Face hub's protocol to list and fetch a dataset over real HTTP."""
 
 from __future__ import annotations
 

@@ -97,13 +97,12 @@ def test_a_prompt_of_the_users(tmp_path):
 
 def answering(number, body, handler):
     """Search once, then answer, whatever the method's marks are."""
-    said = "\n".join(message["content"] for message in body["messages"])
-    last = body["messages"][-1]["content"]
-    if "<|begin_search_query|>" in said and "<|end_search_result|>" not in last and len(body["messages"]) == 1:
-        return choice("Hm. <|begin_search_query|>urate gout")
-    if "<search>" in said and "</information>" not in last and len(body["messages"]) == 1:
-        return choice("<think>hm</think><search>urate gout")
-    return choice("Urate crystals in the joint cause gout. <answer>gout and urate</answer>")
+    first = body["messages"][0]["content"] if len(body["messages"]) == 1 else ""
+    if "<|begin_search_query|>" in first:
+        return choice("Hm. <|begin_search_query|>adrenal hypertension")
+    if "<search>" in first:
+        return choice("<think>hm</think><search>adrenal hypertension")
+    return choice("A tumour of the adrenal medulla. <answer>adrenal tumour</answer>")
 
 
 @pytest.mark.parametrize("method", [name for name in QUERY_GENERATORS.names() if name != "replay"])
@@ -117,14 +116,14 @@ def test_every_method_runs_once_and_asks_nothing_the_second_time(here, method):
         assert second.stdout == first.stdout and len(server.requests) == n_requests
         other = run(f"{method} > bm25", "--generator-model", model, "--results", "elsewhere")
         assert len(server.requests) == n_requests and "0 requests made" in other.stderr
-    (folder,) = here.glob("results/retrieval/demo-evidence/*before-bm25-qs*")
-    lines = [json.loads(line) for line in (folder / "generated.jsonl").read_text().splitlines()]
+    (file,) = here.glob("results/retrieval/demo-evidence/*before-bm25-qs*/generated.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(lines) == 16 and all(line["status"] == "ok" for line in lines)
     if method == "search-r1":
-        assert lines[0]["text"] == "gout and urate"
+        assert lines[0]["text"] == "adrenal tumour"
     if method.startswith("search"):
         searches = [step for step in lines[0]["trace"] if step["action"] == "search"]
-        assert searches[0]["given"] == "urate gout" and searches[0]["returned"].count("\n") == 4
+        assert searches[0]["given"] == "adrenal hypertension" and searches[0]["returned"].count("\n") == 4
 
 
 def test_lamer_shows_what_a_first_search_found_and_query2doc_examples(here):
@@ -151,7 +150,7 @@ def test_queries_without_a_text_are_counted_and_asked_for_again(here):
     def behave(number, body, handler):
         if failing["on"] and "platelet" in body["messages"][-1]["content"].lower():
             return choice("half", "length")
-        return choice("gout urate")
+        return choice("adrenal hypertension")
 
     with ChatServer(behave) as server:
         system = f"hyde,llm={server.base_url}#m > bm25"
@@ -239,6 +238,26 @@ def test_an_archive_serves_who_has_no_model(here):
         main, ["run", "-d", "demo/evidence", "-r", system, "--cache", "other", "--results", "r2", "--format", "json"]
     )
     assert json.loads(result.stdout)["rows"] == scores
+
+
+def test_why_an_answer_is_not_stored(here):
+    with ChatServer(echo) as server:
+        run(f"hyde,llm={server.base_url}#m > bm25")
+
+        def explained(system):
+            result = CliRunner().invoke(
+                main, ["cache", "explain", "-d", "demo/evidence", "-r", system, "--cache", "cache", "--format", "json"]
+            )
+            return json.loads(result.stdout)["rows"]
+
+        rows = explained(f"hyde,llm={server.base_url}#m > dense")
+        assert {row["state"] for row in rows} == {"stored"} and len(rows) == 16
+        rows = explained(f"hyde,llm={server.base_url}#m,temperature=0.1 > bm25")
+        assert {row["nearest_differs_in"] for row in rows} == {"sampling.temperature"}
+        stats = CliRunner().invoke(main, ["cache", "stats", "--cache", "cache", "--format", "json"])
+        assert json.loads(stats.stdout)["rows"] == [
+            {"model": "m", "answers": 16, "prompt_tokens": 7 * 16, "completion_tokens": 3 * 16}
+        ]
 
 
 GENERATOR = """
