@@ -11,57 +11,25 @@ import click
 
 from bench_core.cli import BenchGroup, format_option, print_table, results_option, say
 from bench_core.tables import Format
+from retrieval_bench.cli_cache import cache
+from retrieval_bench.cli_options import (
+    DATASET_HELP,
+    SYSTEM_HELP,
+    allow_remote_option,
+    cache_option,
+    dataset_option,
+    generator_model_option,
+    indexes_option,
+    parameter_option,
+    retriever_option,
+)
 
 if TYPE_CHECKING:
-    from bench_core.llm.store import ResponseStore
     from retrieval_bench.measures import Measure
     from retrieval_bench.stored_runs import ScoredRun
 
 _PATH = click.Path(path_type=Path)
 
-_DATASET = "demo/NAME, r2med/NAME or dir:PATH"
-_SYSTEM = (
-    "A retriever, or path/to/file.py:Class, with arguments as ,key=value; also 'rrf(A, B)', 'A > RERANKER', 'hyde > A'."
-)
-
-dataset_option = click.option("--dataset", "-d", "dataset", required=True, help=f"{_DATASET}.")
-retriever_option = click.option(
-    "--retriever", "-r", "retriever", required=True, help="A name, or path/to/file.py:Class; arguments as ,key=value."
-)
-parameter_option = click.option(
-    "--parameter",
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An argument of every retriever named; repeatable.",
-)
-generator_model_option = click.option(
-    "--generator-model",
-    default="",
-    metavar="MODEL",
-    help="Language model of generators that name none: hf:ID, openai:MODEL or http://HOST/v1#MODEL.",
-)
-cache_option = click.option(
-    "--cache",
-    "cache_dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of language models' answers [default: the user's cache].",
-)
-allow_remote_option = click.option(
-    "--allow-remote-for-credentialed",
-    "allow_remote",
-    is_flag=True,
-    help="Text of credentialed datasets may go to other machines.",
-)
-indexes_option = click.option(
-    "--indexes",
-    "indexes_dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("indexes"),
-    show_default=True,
-    help="Folder the indexes are kept in.",
-)
 measure_option = click.option(
     "--measure", "-m", "measure_texts", multiple=True, metavar="NAME[@K]", help="A measure, as ndcg@10; repeatable."
 )
@@ -73,11 +41,17 @@ def main() -> None:
     """Index medical corpora, search them, and score runs as trec_eval does."""
 
 
+main.add_command(cache)
+
+
+KINDS = ("datasets", "retrievers", "rerankers", "generators", "fusions", "models", "measures")
+
+
 @main.command("list")
-@click.argument("kind", type=click.Choice(["datasets", "retrievers", "measures", "all"]), default="all")
+@click.argument("kind", type=click.Choice([*KINDS, "all"]), default="all")
 @format_option
 def list_command(kind: str, form: Format) -> None:
-    """List datasets, retrievers and measures, and what each needs."""
+    """List datasets, stages, models and measures, and what each needs."""
     from retrieval_bench.inventory import inventory_table
 
     print_table(inventory_table(kind), form)
@@ -117,8 +91,8 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], indexes_dir: 
 
 
 @main.command()
-@click.option("--dataset", "-d", "datasets", multiple=True, help=f"{_DATASET}; repeatable.")
-@click.option("--retriever", "-r", "retrievers", multiple=True, help=f"{_SYSTEM} Repeatable.")
+@click.option("--dataset", "-d", "datasets", multiple=True, help=f"{DATASET_HELP}; repeatable.")
+@click.option("--retriever", "-r", "retrievers", multiple=True, help=f"{SYSTEM_HELP} Repeatable.")
 @parameter_option
 @click.option("--fuse", "fused", multiple=True, metavar="SYSTEM", help="A system to fuse with the other --fuse ones.")
 @click.option("--method", default="rrf", show_default=True, help="How they are fused; arguments as ,key=value.")
@@ -238,7 +212,7 @@ def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, 
 
 @main.command()
 @dataset_option
-@click.option("--baseline", "-b", required=True, help=f"The system the others are compared with. {_SYSTEM}")
+@click.option("--baseline", "-b", required=True, help=f"The system the others are compared with. {SYSTEM_HELP}")
 @click.option("--retriever", "-r", "retrievers", multiple=True, required=True, help="A system to compare; repeatable.")
 @click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
 @click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
@@ -282,11 +256,11 @@ def compare(
 
 
 @main.command()
-@click.option("--retriever", "-r", "retriever", help="Check this retriever against the contract.")
+@click.option("--retriever", "-r", "retriever", help="Check this retriever or reranker against its contract.")
 @parameter_option
 @format_option
 def doctor(retriever: str | None, parameters: Sequence[str], form: Format) -> None:
-    """Say what can run here and what to install for the rest; or check a retriever of your own, point by point."""
+    """Say what can run here and what to install for the rest; or check a stage of your own, point by point."""
     from bench_core.registry import StageSpec
     from retrieval_bench.inventory import contract_table, machine_table
 
@@ -297,76 +271,6 @@ def doctor(retriever: str | None, parameters: Sequence[str], form: Format) -> No
     print_table(checked, form)
     if n_failed:
         raise SystemExit(1)
-
-
-@main.group(cls=BenchGroup)
-def cache() -> None:
-    """Look at, pass on and delete the stored answers of language models."""
-
-
-@cache.command("stats")
-@cache_option
-@format_option
-def cache_stats(cache_dir: Path | None, form: Format) -> None:
-    """Count answers and tokens by model."""
-    from bench_core.tables import Column, Table
-
-    store = _store(cache_dir)
-    columns = [Column("model", "model"), Column("answers", "answers")]
-    columns += [Column("prompt_tokens", "prompt tokens"), Column("completion_tokens", "completion tokens")]
-    print_table(Table(f"Answers in {store.root}", columns, [list(row) for row in store.statistics()]), form)
-
-
-@cache.command("explain")
-@dataset_option
-@retriever_option
-@generator_model_option
-@cache_option
-@format_option
-def cache_explain(dataset: str, retriever: str, generator_model: str, cache_dir: Path | None, form: Format) -> None:
-    """Say for each query whether its answer is stored, and else what the nearest stored one differs in."""
-    from retrieval_bench.datasets.dataset import load_dataset
-    from retrieval_bench.query_generators.explaining import explanation_table
-    from retrieval_bench.query_generators.generation import GenerationSettings
-    from retrieval_bench.systems import Setting, create_system
-
-    store, loaded = _store(cache_dir), load_dataset(dataset)
-    setting = Setting(loaded.card.dataset_id, (), GenerationSettings(store.root, generator_model))
-    print_table(explanation_table(loaded, create_system(retriever, setting), store), form)
-
-
-@cache.command("export")
-@click.argument("archive", type=_PATH)
-@click.option("--model", default="", help="Only the answers of this model.")
-@cache_option
-def cache_export(archive: Path, model: str, cache_dir: Path | None) -> None:
-    """Write the answers to a file, for somebody who has no model."""
-    click.echo(f"{archive}: {_store(cache_dir).export(archive, model)} answers.")
-
-
-@cache.command("import")
-@click.argument("archive", type=_PATH)
-@cache_option
-def cache_import(archive: Path, cache_dir: Path | None) -> None:
-    """Take over what `cache export` wrote."""
-    n_new, n_there = _store(cache_dir).import_archive(archive)
-    click.echo(f"{archive}: {n_new} new answers, {n_there} were there already.")
-
-
-@cache.command("prune")
-@click.option("--model", default="", help="Only the answers of this model.")
-@click.confirmation_option(prompt="Delete these answers?")
-@cache_option
-def cache_prune(model: str, cache_dir: Path | None) -> None:
-    """Delete answers."""
-    click.echo(f"{_store(cache_dir).prune(model)} answers deleted.")
-
-
-def _store(cache_dir: Path | None) -> ResponseStore:
-    from bench_core.llm.store import ResponseStore
-    from retrieval_bench.query_generators.generation import default_store_dir
-
-    return ResponseStore(cache_dir or default_store_dir())
 
 
 def _measures(texts: Sequence[str], default: Sequence[Measure] | None = None) -> list[Measure]:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench_core.errors import UserError
+from bench_core.llm.named import user_prices_path
 from bench_core.machine import machine_findings, package_findings
 from bench_core.manifest import MANIFEST_NAME, RunFolder
-from bench_core.registry import Member, StageSpec
+from bench_core.registry import Family, StageSpec
 from bench_core.tables import Cell, Column, Table
 from bench_core.testing import check
 from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
+from retrieval_bench.encoders.model_registry import ModelEntry, registry
+from retrieval_bench.fusion_methods import METHODS
 from retrieval_bench.measures import DEFAULT_MEASURES
+from retrieval_bench.query_generators.base import QUERY_GENERATORS
+from retrieval_bench.rerankers.base import RERANKERS, create_reranker
 from retrieval_bench.retrievers.base import RETRIEVERS, create_retriever
-from retrieval_bench.testing import RetrieverContract
-from retrieval_bench.types import Retriever
+from retrieval_bench.testing import RerankerContract, RetrieverContract
+from retrieval_bench.types import Reranker, Retriever
 
 _PACKAGES = {
     "ranx": ("ranx", "pip install biomed-bench"),
@@ -28,25 +34,68 @@ _PACKAGES = {
 }
 
 
+# What no machine of the project could run; said here and in docs/retrieval.md.
+_NOT_VERIFIED = {
+    "encoding and searching on a GPU": "written and selected where a device is, never run",
+    "rerankers' published weights": "scores equal transformers' on small checkpoints in the same format",
+    "Hugging Face hub, OpenAI, Azure, Voyage": "spoken to as servers on loopback only",
+}
+
+
 def inventory_table(kind: str) -> Table:
-    """Datasets, retrievers, measures, or all of them; a member that cannot be loaded says why."""
+    """The members of one kind, or of all; a member that cannot be loaded says why."""
     rows: list[list[Cell]] = []
-    if kind in ("datasets", "all"):
-        for member in SOURCES.members():
-            cards = [] if member.problem else SOURCES.create(StageSpec(member.name)).cards()
-            rows += [["dataset", card.dataset_id, card.summary, card.access] for card in cards]
-            if not cards:
-                rows.append(["dataset", f"{member.name}:PATH", *_summary(member)])
-    if kind in ("retrievers", "all"):
-        rows += [["retriever", member.name, *_summary(member)] for member in RETRIEVERS.members()]
-    if kind in ("measures", "all"):
-        rows += [["measure", str(measure), measure.header, "ok"] for measure in DEFAULT_MEASURES]
+    for shown in _ROWS if kind == "all" else (kind,):
+        rows += _ROWS[shown]()
     columns = [Column("kind", "kind"), Column("name", "name"), Column("summary", "what"), Column("status", "status")]
     return Table("What can be named", columns, rows)
 
 
-def _summary(member: Member) -> list[Cell]:
-    return [member.summary, member.problem or "ok"]
+def _dataset_rows() -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for member in SOURCES.members():
+        cards = [] if member.problem else SOURCES.create(StageSpec(member.name)).cards()
+        rows += [["dataset", card.dataset_id, card.summary, card.access] for card in cards]
+        if not cards:
+            rows.append(["dataset", f"{member.name}:PATH", member.summary, member.problem or "ok"])
+    return rows
+
+
+def _member_rows(family: Family) -> list[list[Cell]]:
+    return [[family.kind, member.name, member.summary, member.problem or "ok"] for member in family.members()]
+
+
+def _fusion_rows() -> list[list[Cell]]:
+    return [
+        ["fusion", name, (method.formula.__doc__ or "").partition("\n")[0], "ok"] for name, method in METHODS.items()
+    ]
+
+
+def _model_rows() -> list[list[Cell]]:
+    return [
+        [
+            "model",
+            entry.key,
+            " · ".join(filter(None, (entry.hub_id, entry.parameters, entry.licence))),
+            _verified(entry),
+        ]
+        for entry in registry().models
+    ]
+
+
+def _verified(entry: ModelEntry) -> str:
+    return "ok" if entry.verified else "rule tested, weights not verified"
+
+
+_ROWS: Mapping[str, Callable[[], list[list[Cell]]]] = {
+    "datasets": _dataset_rows,
+    "retrievers": lambda: _member_rows(RETRIEVERS),
+    "rerankers": lambda: _member_rows(RERANKERS),
+    "generators": lambda: _member_rows(QUERY_GENERATORS),
+    "fusions": _fusion_rows,
+    "models": _model_rows,
+    "measures": lambda: [["measure", str(measure), measure.header, "ok"] for measure in DEFAULT_MEASURES],
+}
 
 
 def details_table(name: str) -> Table:
@@ -60,8 +109,11 @@ def details_table(name: str) -> Table:
         return _pairs(name, list(vars(manifest).items()) if manifest else [])
     spec = StageSpec.parse(name)
     is_class = ":" in spec.name and spec.name.partition(":")[0] not in SOURCES.names()
-    if spec.name in RETRIEVERS.names() or is_class:
-        return _retriever_details(spec)
+    for family in (RETRIEVERS, RERANKERS, QUERY_GENERATORS):
+        if spec.name in family.names():
+            return _class_details(spec, family)
+    if is_class:
+        return _class_details(spec, RETRIEVERS)
     try:
         return _dataset_details(load_dataset(name))
     except UserError as error:
@@ -72,17 +124,18 @@ def details_table(name: str) -> Table:
         ) from error
 
 
-def _retriever_details(spec: StageSpec) -> Table:
-    cls = RETRIEVERS.load(spec.name)
+def _class_details(spec: StageSpec, family: Family) -> Table:
+    cls = family.load(spec.name)
     parameters = {} if cls.__init__ is object.__init__ else inspect.signature(cls).parameters
-    return _pairs(
-        str(spec),
-        [
-            ("what", (inspect.getdoc(cls) or "").partition("\n")[0]),
-            *((f"argument {parameter}", "") for parameter in map(str, parameters.values())),
-            ("description", create_retriever(spec).describe().as_json()),
-        ],
-    )
+    pairs: list[tuple[str, object]] = [("what", (inspect.getdoc(cls) or "").partition("\n")[0])]
+    pairs += [
+        (f"argument {parameter}", "")
+        for parameter in parameters.values()
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
+    if family is RETRIEVERS:
+        pairs.append(("description", create_retriever(spec).describe().as_json()))
+    return _pairs(str(spec), pairs)
 
 
 def _dataset_details(dataset: Dataset) -> Table:
@@ -110,26 +163,46 @@ def machine_table() -> Table:
     """What runs here, and what to install for the rest."""
     findings = [*machine_findings(), *package_findings(_PACKAGES)]
     rows: list[list[Cell]] = [list(finding) for finding in findings]
-    for member in RETRIEVERS.members():
-        rows.append(
-            [f"retriever {member.name}", "missing" if member.problem else "ok", member.problem or "can run here"]
-        )
+    for family in (RETRIEVERS, RERANKERS, QUERY_GENERATORS):
+        for member in family.members():
+            state = "missing" if member.problem else "ok"
+            rows.append([f"{family.kind} {member.name}", state, member.problem or "can run here"])
+    unverified = [entry.key for entry in registry().models if not entry.verified]
+    rows.append(["models", "not verified", f"no machine of the project ran the weights of {', '.join(unverified)}"])
+    rows += [[what, "not verified", why] for what, why in _NOT_VERIFIED.items()]
+    rows.append(["prices of language models", "ok", f"yours go to {user_prices_path()}"])
     columns = [Column("what", "what"), Column("state", "state"), Column("detail", "detail")]
     return Table("This machine", columns, rows)
 
 
 def contract_table(spec: StageSpec) -> tuple[Table, int]:
-    """The contract's points for a retriever, and how many of them do not hold."""
+    """The contract's points for a retriever or a reranker, and how many of them do not hold."""
+    contract = _reranker_contract(spec) if _is_reranker(spec.name) else _retriever_contract(spec)
+    contract.create()  # a wrong name or argument is the user's mistake, not a broken contract
+    points = check(contract)
+    rows: list[list[Cell]] = [[point.name, "fails" if point.failure else "holds", point.failure] for point in points]
+    columns = [Column("point", "point"), Column("state", "state"), Column("failure", "what is wrong")]
+    return Table(f"Contract of {spec}", columns, rows), sum(bool(point.failure) for point in points)
 
+
+def _is_reranker(name: str) -> bool:
+    return name in RERANKERS.names() or (name not in RETRIEVERS.names() and hasattr(RETRIEVERS.load(name), "rerank"))
+
+
+def _retriever_contract(spec: StageSpec) -> RetrieverContract:
     class Contract(RetrieverContract):
         def create(self) -> Retriever:
             return create_retriever(spec)
 
-    Contract().create()  # a wrong name or argument is the user's mistake, not a broken contract
-    points = check(Contract())
-    rows: list[list[Cell]] = [[point.name, "fails" if point.failure else "holds", point.failure] for point in points]
-    columns = [Column("point", "point"), Column("state", "state"), Column("failure", "what is wrong")]
-    return Table(f"Contract of {spec}", columns, rows), sum(bool(point.failure) for point in points)
+    return Contract()
+
+
+def _reranker_contract(spec: StageSpec) -> RerankerContract:
+    class Contract(RerankerContract):
+        def create(self) -> Reranker:
+            return create_reranker(spec)
+
+    return Contract()
 
 
 _PAIR_COLUMNS = [Column("what", "what"), Column("value", "value")]

@@ -90,7 +90,7 @@ def fetch_files(wanted: HubFiles, folder: Path, tell: Callable[[str], None]) -> 
     """Fetch files into a folder, or find them there; the folder exists only when all of them are whole.
 
     Args:
-        tell: is given a sentence for each file that is transferred.
+        tell: is given a sentence for each file that is transferred, and where all are.
 
     Raises:
         UserError: the hub is not to be asked, has no such dataset, or does not give it to this user.
@@ -101,6 +101,7 @@ def fetch_files(wanted: HubFiles, folder: Path, tell: Callable[[str], None]) -> 
         if there is not None:
             damaged = there.damaged()
             if not damaged:
+                tell(f"{wanted.repo_id} is there already: {folder} (commit {there.commit[:12]}).")
                 return there
             tell(f"{folder / damaged[0]} is not what was fetched: the dataset is fetched again.")
         with _explained(wanted), folder_continued(folder) as partial:
@@ -113,6 +114,7 @@ def fetch_files(wanted: HubFiles, folder: Path, tell: Callable[[str], None]) -> 
             hashes = {file.name: file_sha256(partial / file.name) for file in files}
             record = asdict(FetchedFolder(folder, wanted.repo_id, wanted.revision, commit, hashes))
             write_json(partial / _RECORD, {name: value for name, value in record.items() if name != "folder"})
+        tell(f"{wanted.repo_id} is in {folder} (commit {commit[:12]}).")
         return FetchedFolder(folder, wanted.repo_id, wanted.revision, commit, hashes)
 
 

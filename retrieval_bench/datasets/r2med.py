@@ -122,10 +122,7 @@ class R2medDatasets:
                 self.revision or entry.revision,
                 choose=lambda names: find_parts(names, entry.repo_id).all,
             )
-            was_there = FetchedFolder.open(self._folder(entry)) is not None
-            fetched = fetch_files(wanted, self._folder(entry), tell)
-            state = "is there already" if was_there else "is here"
-            tell(f"{entry.dataset_id} {state}: {fetched.folder} (commit {fetched.commit[:12]}).")
+            fetch_files(wanted, self._folder(entry), tell)
         dataset = self.load(name)
         dataset.check()
         counts = len(dataset.corpus), len(dataset.queries), sum(map(len, dataset.qrels.values()))

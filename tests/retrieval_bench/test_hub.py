@@ -49,13 +49,19 @@ def test_the_chosen_files_arrive_with_a_record(tmp_path, hub):
     assert fetched.file("corpus.jsonl").read_bytes() == CONTENT
     assert (fetched.commit, fetched.revision) == (COMMIT, "main")
     assert FetchedFolder.open(tmp_path / "folder") == fetched
-    assert told == ["R2MED/Biology: corpus.jsonl (0.3 MB)", "R2MED/Biology: query.jsonl (0.0 MB)"]
+    assert told == [
+        "R2MED/Biology: corpus.jsonl (0.3 MB)",
+        "R2MED/Biology: query.jsonl (0.0 MB)",
+        f"R2MED/Biology is in {tmp_path / 'folder'} (commit {COMMIT[:12]}).",
+    ]
 
 
 def test_what_is_whole_is_not_asked_for_again(tmp_path, hub):
     first, _ = fetch(tmp_path)
     n_requests = len(hub.requests)
-    assert fetch(tmp_path) == (first, [])
+    again, told = fetch(tmp_path)
+    assert again == first
+    assert told == [f"R2MED/Biology is there already: {tmp_path / 'folder'} (commit {COMMIT[:12]})."]
     assert len(hub.requests) == n_requests
 
 

@@ -114,7 +114,7 @@ def test_fetching_checks_exports_and_says_what_was_there(tmp_path, hub):
     n_requests = len(hub.requests)
     again = []
     assert fetch("r2med/iiyi-clinical", tmp_path / "qrels", again.append) == paths
-    assert "r2med/iiyi-clinical is there already" in again[0]
+    assert "R2MED/IIYi-Clinical is there already" in again[0]
     assert again[-1] == f"{paths[0]} is there already."
     assert len(hub.requests) == n_requests
 

@@ -144,7 +144,7 @@ def test_the_rest_stays_below_when_asked_for(here):
 def test_another_argument_or_line_of_a_reranker_is_another_run(here):
     one, other = (create_system(f"bm25 > shortest.py:Shortest,sign={sign}").describe() for sign in (1, -1))
     assert one != other
-    assert one["rerank"]["index"]["user_source"]
+    assert one["rerank"]["search"]["user_source"]
 
 
 def test_a_mistake_is_told_before_anything_is_read(here):
