@@ -68,6 +68,42 @@ def show(name: str, form: Format) -> None:
 
 
 @main.command()
+@click.argument("dataset")
+@click.option(
+    "--qrels",
+    "qrels_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("qrels"),
+    show_default=True,
+    help="Folder the judgments are written to in TREC form.",
+)
+def fetch(dataset: str, qrels_dir: Path) -> None:
+    """Download a dataset (r2med/biology, or r2med for all eight), check it, and write its judgments."""
+    from retrieval_bench.datasets.r2med import fetch as fetch_sets
+
+    for path in fetch_sets(dataset, qrels_dir, say):
+        click.echo(str(path))
+
+
+@main.command("import-upstream")
+@click.argument("benchmark", type=click.Choice(["r2med"]))
+@click.argument("clone", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def import_upstream(benchmark: str, clone: Path) -> None:
+    """Take instruction and prompt tables from your own clone of a benchmark's code, which is read and never run.
+
+    They are then used by dense,instructions=upstream and hyde,prompt=upstream.
+    """
+    from retrieval_bench.upstream.r2med import import_r2med
+
+    report = import_r2med(clone)
+    for line in report.found:
+        say(line)
+    for line in report.missing:
+        say(f"Not found: {line}")
+    click.echo(str(report.path))
+
+
+@main.command()
 @dataset_option
 @retriever_option
 @parameter_option
@@ -299,19 +335,19 @@ def _run_grid(
     measures: Sequence[Measure],
 ) -> list[ScoredRun]:
     from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.language_models import LanguageModelSettings, default_store_dir
     from retrieval_bench.pipeline import Workspace, run_system
-    from retrieval_bench.query_generators.generation import GenerationSettings, default_store_dir
     from retrieval_bench.systems import Setting, create_system
 
-    generation = GenerationSettings(where.cache_dir or default_store_dir(), generator_model)
+    models = LanguageModelSettings(where.cache_dir or default_store_dir(), generator_model)
     workspace = Workspace(where.results_dir, where.indexes_dir, say, where.allow_remote)
     for dataset in datasets:  # a misspelt system is told before the first corpus is read
         for text in systems:
-            create_system(text, Setting(dataset, parameters, generation))
+            create_system(text, Setting(dataset, parameters, models))
     runs = []
     for dataset in datasets:
         loaded = load_dataset(dataset)
         for text in systems:
-            system = create_system(text, Setting(loaded.card.dataset_id, parameters, generation))
+            system = create_system(text, Setting(loaded.card.dataset_id, parameters, models))
             runs.append(run_system(loaded, system, k or loaded.card.k, workspace, measures))
     return runs

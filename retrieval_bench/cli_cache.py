@@ -44,12 +44,12 @@ def cache_stats(cache_dir: Path | None, form: Format) -> None:
 def cache_explain(dataset: str, retriever: str, generator_model: str, cache_dir: Path | None, form: Format) -> None:
     """Say for each query whether its answer is stored, and else what the nearest stored one differs in."""
     from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.language_models import LanguageModelSettings
     from retrieval_bench.query_generators.explaining import explanation_table
-    from retrieval_bench.query_generators.generation import GenerationSettings
     from retrieval_bench.systems import Setting, create_system
 
     store, loaded = _store(cache_dir), load_dataset(dataset)
-    setting = Setting(loaded.card.dataset_id, (), GenerationSettings(store.root, generator_model))
+    setting = Setting(loaded.card.dataset_id, (), LanguageModelSettings(store.root, generator_model))
     print_table(explanation_table(loaded, create_system(retriever, setting), store), form)
 
 
@@ -82,6 +82,6 @@ def cache_prune(model: str, cache_dir: Path | None) -> None:
 
 def _store(cache_dir: Path | None) -> ResponseStore:
     from bench_core.llm.store import ResponseStore
-    from retrieval_bench.query_generators.generation import default_store_dir
+    from retrieval_bench.language_models import default_store_dir
 
     return ResponseStore(cache_dir or default_store_dir())

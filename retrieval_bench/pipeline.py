@@ -20,7 +20,7 @@ from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.index_store import PACKAGES, prepare_index, recorded
 from retrieval_bench.measures import Measure
 from retrieval_bench.query_generators.generation import generate_all, generated_lines, missing_note, total_usage
-from retrieval_bench.rerankers.reranking import rerank
+from retrieval_bench.rerankers.reranking import failed_queries, rerank
 from retrieval_bench.searching import search_all
 from retrieval_bench.stored_runs import KIND, RUN_FILE, ScoredRun, read_canonical_run, score_folder
 from retrieval_bench.systems import FirstStage, Fused, Generated, Reranked, System
@@ -167,6 +167,8 @@ def _rerank(
     folder.add_files(manifest, [RERANKED_FILE])
     manifest.recorded = {**recorded(system.reranker), "first_stage": below.path.name}
     manifest.notes = [*_notes_below(below), *notes_of(system.reranker)]
+    if failed_queries(system.reranker) or _is_partial(below):
+        manifest.status = "partial"
     return run
 
 
@@ -178,12 +180,19 @@ def _fuse(dataset: Dataset, system: Fused, k: int, manifest: Manifest, workspace
         run = {ranked.query_id: canonical_order(ranked, k) for ranked in system.fusion.fuse(runs, query_ids)}
     manifest.recorded = {"fused": [folder.path.name for folder in below]}
     manifest.notes = [note for folder in below for note in _notes_below(folder)]
+    if any(map(_is_partial, below)):
+        manifest.status = "partial"
     return run
 
 
 def _notes_below(folder: RunFolder) -> list[str]:
     manifest = folder.read()
     return list(manifest.notes) if manifest else []
+
+
+def _is_partial(folder: RunFolder) -> bool:
+    manifest = folder.read()
+    return manifest is not None and manifest.status == "partial"
 
 
 def notes_of(stage: object) -> list[str]:

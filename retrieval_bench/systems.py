@@ -22,13 +22,9 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.registry import StageSpec
 from retrieval_bench.fusion import Fusion, create_fusion
+from retrieval_bench.language_models import LanguageModelSettings
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
-from retrieval_bench.query_generators.generation import (
-    Generation,
-    GenerationSettings,
-    create_generation,
-    default_store_dir,
-)
+from retrieval_bench.query_generators.generation import Generation, create_generation
 from retrieval_bench.rerankers.base import create_reranker
 from retrieval_bench.rerankers.reranking import Keep
 from retrieval_bench.retrievers.base import create_retriever, full_description
@@ -171,12 +167,12 @@ class Setting:
     Attributes:
         dataset_id: what they will search.
         parameters: further `key=value` arguments of each retriever.
-        generation: what holds for all query generators.
+        models: what holds for all stages that ask a language model.
     """
 
     dataset_id: str = ""
     parameters: Sequence[str] = ()
-    generation: GenerationSettings = field(default_factory=lambda: GenerationSettings(default_store_dir()))
+    models: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
 
 def create_system(text: str, setting: Setting = Setting()) -> System:
@@ -189,12 +185,12 @@ def create_system(text: str, setting: Setting = Setting()) -> System:
     if others and _is_generator(first):
         spec, (searched, *rerankers) = StageSpec.parse(first), others
         over = _create_first(searched, setting)
-        generation = create_generation(spec, setting.dataset_id, setting.generation)
+        generation = create_generation(spec, setting.dataset_id, setting.models)
         system: System = Generated(f"{spec} > {over.label}", generation, over)
     else:
         system, rerankers = _create_first(first, setting), others
     for reranker in rerankers:
-        system = _create_reranked(system, reranker)
+        system = _create_reranked(system, reranker, setting)
     return system
 
 
@@ -244,7 +240,7 @@ def _create_first(text: str, setting: Setting) -> System:
     return Fused(label, create_fusion(StageSpec.parse(fusion["method"] + fusion["arguments"]), len(of)), of)
 
 
-def _create_reranked(over: System, text: str) -> Reranked:
+def _create_reranked(over: System, text: str, setting: Setting) -> Reranked:
     spec = StageSpec.parse(text)
     own = dict(spec.arguments)
     depth, keep = own.pop("depth", str(DEFAULT_DEPTH)), own.pop("keep", get_args(Keep)[0])
@@ -252,7 +248,7 @@ def _create_reranked(over: System, text: str) -> Reranked:
         raise UserError(f"reranker {spec.name}: depth={depth} does not fit: it must be a whole number of at least 1.")
     if keep not in get_args(Keep):
         raise UserError(f"reranker {spec.name}: keep={keep} does not fit: it is {' or '.join(get_args(Keep))}.")
-    reranker = create_reranker(StageSpec(spec.name, tuple(own.items())))
+    reranker = create_reranker(StageSpec(spec.name, tuple(own.items())), setting.models)
     return Reranked(f"{over.label} > {spec}", over, reranker, int(depth), keep)
 
 

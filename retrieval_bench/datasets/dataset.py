@@ -156,6 +156,7 @@ SOURCES = Family(
     builtins={
         "demo": "retrieval_bench.datasets.embedded:DemoDatasets",
         "dir": "retrieval_bench.datasets.folder:FolderDatasets",
+        "r2med": "retrieval_bench.datasets.r2med:R2medDatasets",
     },
     group="retrieval_bench.datasets",
 )

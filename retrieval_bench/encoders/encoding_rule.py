@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from bench_core.identity import Json
+from bench_core.identity import Json, content_hash
 from retrieval_bench.types import Role
 
 Pooling = Literal["mean", "cls", "last"]
@@ -21,12 +21,14 @@ class TextRule:
     Attributes:
         prefix: put before each text; None: the prompt of this role that the model's own files name, if any.
         max_length: tokens that stay, prefix and special tokens included; None: as many as the model takes.
+        is_imported: the prefix is from a user's clone of a benchmark's code: its hash is shown, and its text nowhere.
         as_pair: the text is the second of a pair whose first is empty (MedCPT's articles: title, abstract).
     """
 
     prefix: str | None = ""
     max_length: int | None = None
     as_pair: bool = False
+    is_imported: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,4 +58,7 @@ class EncodingRule:
     def describe(self, role: Role) -> dict[str, Json]:
         """The rule as far as texts of this role depend on it."""
         shared = {name: value for name, value in vars(self).items() if name != "texts"}
-        return {**shared, **asdict(self.texts[role])}
+        rule = asdict(self.texts[role])
+        if rule.pop("is_imported"):
+            rule["prefix"] = {"sha256": content_hash([rule["prefix"]])}
+        return {**shared, **rule}

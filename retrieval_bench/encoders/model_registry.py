@@ -100,3 +100,8 @@ def registry() -> Registry:
     import yaml
 
     return Registry.model_validate(yaml.safe_load(_REGISTRY.read_text(encoding="utf-8")))
+
+
+def task_of(dataset_id: str) -> str:
+    """The name of a dataset's task; `general` for one that is not known."""
+    return registry().datasets.get(dataset_id, "general")

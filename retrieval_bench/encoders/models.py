@@ -164,13 +164,15 @@ def _text_rules(
     query = TextRule(
         prefix(options.query_prefix, prefixes.get("query"), entry.query_prefix),
         options.max_length or entry.query_max_length,
+        is_imported=options.query_prefix is None and "query" in prefixes,
     )
     document = TextRule(
         prefix(options.document_prefix, prefixes.get("document"), entry.document_prefix),
         options.max_length or entry.document_max_length,
         as_pair=entry.document_as_pair,
+        is_imported=options.document_prefix is None and "document" in prefixes,
     )
-    generated = query if entry.generated_takes_query_prefix else replace(query, prefix="")
+    generated = query if entry.generated_takes_query_prefix else replace(query, prefix="", is_imported=False)
     return {"query": query, "document": document, "generated": generated}
 
 

@@ -83,9 +83,14 @@ class TokenRule:
             projects=True,
         )
 
-    def max_len(self, is_query: bool) -> int | None:
-        """The length of a query or of a document."""
-        return self.query_max_len if is_query else self.doc_max_len
+    def describe(self, is_query: bool) -> dict[str, Json]:
+        """What queries or documents depend on."""
+        of_the_others = (
+            ("doc_max_len", "doc_marker", "masks_punctuation")
+            if is_query
+            else ("query_max_len", "query_marker", "augments_queries", "attends_to_masks")
+        )
+        return {name: value for name, value in asdict(self).items() if name not in of_the_others}
 
 
 @dataclass(frozen=True)
@@ -146,9 +151,9 @@ class TokenEncoder:
 
         return self._device or ("cuda" if torch.cuda.is_available() else "cpu")
 
-    def describe(self) -> dict[str, Json]:
-        """The checkpoint and the rule."""
-        return {**self.files.identity(), **asdict(self.rule), "generated_as": "document"}
+    def describe(self, is_query: bool) -> dict[str, Json]:
+        """The checkpoint, and the rule as far as queries or documents depend on it."""
+        return {**self.files.identity(), **self.rule.describe(is_query)}
 
     def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """(n_texts,) tokens of each text as a document, after truncation; its vectors may be fewer."""
@@ -181,7 +186,9 @@ class TokenEncoder:
         for row, keep in zip(vectors, kept.numpy(), strict=True):
             chosen = row[keep]
             if not np.isfinite(chosen).all():
-                raise BenchError("The model gave a vector that holds NaN or infinity; another model or device may help.")
+                raise BenchError(
+                    "The model gave a vector that holds NaN or infinity; another model or device may help."
+                )
             found.append(chosen if len(chosen) else np.zeros((1, row.shape[1]), dtype=np.float32))
         return found
 
@@ -204,8 +211,9 @@ class TokenEncoder:
 
     def _token_numbers(self, texts: Sequence[str], is_query: bool) -> list[list[int]]:
         tokenizer, most = self._loaded.tokenizer, self._loaded.most_tokens
-        most = min(self.rule.max_len(is_query) or most, most)
-        marker = self.rule.query_marker if is_query else self.rule.doc_marker
+        rule = self.rule
+        wanted, marker = (rule.query_max_len, rule.query_marker) if is_query else (rule.doc_max_len, rule.doc_marker)
+        most = min(wanted or most, most)
         found = tokenizer(list(texts), truncation=True, max_length=most - bool(marker))["input_ids"]
         if not marker:
             return [list(row) for row in found]
@@ -226,7 +234,9 @@ class TokenEncoder:
             )
         missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
         if missing:  # transformers would leave them random
-            raise UserError(f"{_STAGE}: {self.files.model} lacks {len(missing)} weights of its model, {missing[0]} first.")
+            raise UserError(
+                f"{_STAGE}: {self.files.model} lacks {len(missing)} weights of its model, {missing[0]} first."
+            )
         if tokenizer.pad_token is None:  # decoders come without; what is padded is masked anyway
             tokenizer.pad_token = tokenizer.eos_token
         punctuation = string.punctuation if self.rule.masks_punctuation else ""
@@ -262,7 +272,7 @@ def query_matrices(encoder: TokenEncoder, queries: Sequence[Query], batch_size: 
         texts = sorted((text for of, text in asked if of == role), key=lambda text: (-len(text), text))
         for start in range(0, len(texts), batch_size):
             batch = texts[start : start + batch_size]
-            pieces = split_on_out_of_memory(lambda some, role=role: encoder.encode(some, role), batch)  # type: ignore[misc]
+            pieces = split_on_out_of_memory(lambda some, role=role: encoder.encode(some, role), batch)
             matrices = [matrix for piece in pieces for matrix in piece]
             found.update(zip(((role, text) for text in batch), matrices, strict=True))
     return [

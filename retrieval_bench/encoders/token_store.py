@@ -114,7 +114,9 @@ class TokenStore:
         try:
             tokens = _tokens_in(folder)
         except (FileNotFoundError, KeyError, TypeError) as error:
-            raise BadFile(folder, f"expected the token vectors of a corpus ({error}); delete the index folder") from error
+            raise BadFile(
+                folder, f"expected the token vectors of a corpus ({error}); delete the index folder"
+            ) from error
         lengths = _lengths_in(folder)
         if plan is None or not len(lengths) == len(plan.order) == n_texts:
             found = f"expected token vectors of {n_texts} texts and found {len(lengths)}"

@@ -26,9 +26,6 @@ QUERY_GENERATORS = Family(
     group="retrieval_bench.query_generators",
 )
 
-Task = Literal["general", "question-answer", "clinical-evidence", "clinical-case"]
-"""What a dataset's queries ask for: R2MED's three tasks, and none in particular."""
-
 
 class SearchTool(Protocol):
     """A retriever of the suite over the dataset's corpus, as generators use it."""

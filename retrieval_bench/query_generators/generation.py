@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from bench_core.errors import UserError
 from bench_core.identity import canonical_json
 from bench_core.llm.chat import Usage
-from bench_core.llm.named import ClientOptions, create_client
 from bench_core.llm.remembering import Remembering
-from bench_core.llm.store import ResponseStore
 from bench_core.progress import progress
-from bench_core.registry import StageSpec, convert_arguments
+from bench_core.registry import StageSpec
 from retrieval_bench.datasets.embedded import packaged_texts
-from retrieval_bench.encoders.model_registry import registry
+from retrieval_bench.language_models import LanguageModelSettings, with_model
 from retrieval_bench.query_generators.base import QUERY_GENERATORS, GeneratedQuery, QueryGenerator
 from retrieval_bench.query_generators.replayed import Replay
 from retrieval_bench.query_generators.search_tool import CorpusSearch
@@ -26,26 +23,6 @@ from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.types import Query
 
 SPENDING_CAP = "spending cap"
-
-
-def default_store_dir() -> Path:
-    """The user's cache: answers are shared by all results folders."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("biomed-bench") / "responses"
-
-
-@dataclass(frozen=True)
-class GenerationSettings:
-    """What holds for all generators of a run.
-
-    Attributes:
-        store_dir: where answers are kept.
-        model: the language model of generators that name none.
-    """
-
-    store_dir: Path
-    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,21 +41,7 @@ class Generation:
         return any(bool(getattr(part, "is_remote", False)) for part in parts)
 
 
-@dataclass(frozen=True)
-class _OwnArguments:
-    """What is taken from a generator's arguments before its class gets the rest.
-
-    Attributes:
-        llm: the language model (`bench_core.llm.named`).
-        search: the retriever of generators that search.
-    """
-
-    llm: str = ""
-    search: str = "bm25"
-    options: ClientOptions = field(default_factory=ClientOptions)
-
-
-def create_generation(spec: StageSpec, dataset_id: str, settings: GenerationSettings) -> Generation:
+def create_generation(spec: StageSpec, dataset_id: str, settings: LanguageModelSettings) -> Generation:
     """The generator a user names, with its model and what it searches with.
 
     Without a model, and where the dataset brings texts of the method, those are replayed.
@@ -86,25 +49,23 @@ def create_generation(spec: StageSpec, dataset_id: str, settings: GenerationSett
     Raises:
         UserError: no such generator, model or argument; or a model is needed and none is named.
     """
-    cls = QUERY_GENERATORS.load(spec.name)
-    own, rest = _split_arguments(spec)
-    needs_model = _takes(cls, "client")
-    model = own.llm or settings.model
-    if needs_model and not model:
+    parameters = inspect.signature(QUERY_GENERATORS.load(spec.name)).parameters
+    stage = with_model(QUERY_GENERATORS, spec, settings)
+    rest = dict(stage.spec.arguments)
+    if "client" in parameters and stage.client is None:
         texts = packaged_texts(dataset_id, spec.name)
         if texts is None:
             raise UserError(
                 f"query generator {spec.name} needs a language model: add ,llm=hf:FOLDER or ,llm=http://HOST/v1#MODEL, "
                 f"or --generator-model{f'; {dataset_id} brings no texts of it to replay' if dataset_id else ''}."
             )
-        return Generation(Replay(str(texts), **_replay_arguments(rest)))
-    client = Remembering(create_client(model, own.options), ResponseStore(settings.store_dir)) if needs_model else None
-    search = CorpusSearch(create_retriever(StageSpec.parse(own.search), dataset_id)) if _takes(cls, "search") else None
-    task = registry().datasets.get(dataset_id, "general")
-    generator = QUERY_GENERATORS.create(
-        StageSpec(spec.name, tuple(rest.items())), client=client, search=search, task=task
-    )
-    return Generation(generator, own.options.n_at_once, client, search)
+        return Generation(Replay(str(texts), spec.name, rest.get("lexical", ""), rest.get("dense", "")))
+    search = None
+    if "search" in parameters:
+        search = CorpusSearch(create_retriever(StageSpec.parse(rest.pop("search", "bm25")), dataset_id))
+    without_search = StageSpec(spec.name, tuple(rest.items()))
+    generator = QUERY_GENERATORS.create(without_search, client=stage.client, search=search, dataset_id=dataset_id)
+    return Generation(generator, stage.n_at_once, stage.client, search)
 
 
 def generate_all(generation: Generation, queries: Sequence[Query]) -> list[GeneratedQuery]:
@@ -161,32 +122,3 @@ def total_usage(generated: Sequence[GeneratedQuery]) -> Usage:
         sum(item.usage.prompt_tokens or 0 for item in generated),
         sum(item.usage.completion_tokens or 0 for item in generated),
     )
-
-
-def _split_arguments(spec: StageSpec) -> tuple[_OwnArguments, dict[str, str]]:
-    names = {item.name for item in fields(ClientOptions)}
-    rest = dict(spec.arguments)
-    own = {name: rest.pop(name) for name in ("llm", "search") if name in rest}
-    # A class may have an argument of such a name itself.
-    taken = _parameters(QUERY_GENERATORS.load(spec.name))
-    options = {name: rest.pop(name) for name in list(rest) if name in names and name not in taken}
-    converted = convert_arguments(ClientOptions, options, f"query generator {spec.name}")
-    created = ClientOptions(**converted)
-    if created.n_at_once < 1:
-        raise UserError(f"query generator {spec.name}: n_at_once={created.n_at_once} must be at least 1.")
-    return _OwnArguments(**own, options=created), rest
-
-
-def _replay_arguments(rest: dict[str, str]) -> dict[str, Any]:
-    """Of a generator's arguments those that hold for its texts, too, however they were made."""
-    return {name: value for name, value in rest.items() if name in ("lexical", "dense")}
-
-
-def _parameters(cls: type[Any]) -> set[str]:
-    import inspect
-
-    return set(inspect.signature(cls).parameters)
-
-
-def _takes(cls: type[Any], name: str) -> bool:
-    return name in _parameters(cls)

@@ -9,7 +9,8 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
 from bench_core.llm.reasoning import answer_part, is_reasoning_model
-from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Task
+from retrieval_bench.encoders.model_registry import task_of
+from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool
 from retrieval_bench.query_generators.combination import R2MED, R2MED_REASONING, Combination
 from retrieval_bench.query_generators.prompts import load_prompt
 from retrieval_bench.types import Description, Query
@@ -19,7 +20,8 @@ class Prompted:
     """What generators with a prompt share.
 
     Args:
-        prompt: a prompt file of the user's; empty: the suite's own for the method and the dataset's task.
+        prompt: a prompt file of the user's; `upstream`: R2MED's, imported; empty: the suite's own for the method and
+            the dataset's task.
         temperature: how freely tokens are drawn (R2MED: 0.7 for open models).
         seed: where drawing begins (R2MED: 42).
         max_tokens: the most tokens of an answer, reasoning included (R2MED: 10,240).
@@ -41,12 +43,12 @@ class Prompted:
         dense: str = "",
         *,
         client: ChatClient,
-        task: Task,
+        dataset_id: str,
         search: SearchTool | None,
     ) -> None:
         if self.n_passages and search is None:
             raise UserError(f"{self.method} shows the model what a search found; give it one.")
-        self._prompt = load_prompt(self.method, task, prompt, self.fields)
+        self._prompt = load_prompt(self.method, task_of(dataset_id), prompt, self.fields, dataset_id)
         self._sampling = Sampling(temperature=temperature, seed=seed, max_tokens=max_tokens)
         self._client, self._search = client, search
         self._model = str(client.describe().get("model", ""))

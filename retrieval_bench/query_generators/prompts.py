@@ -30,10 +30,15 @@ class Prompt:
         return _FIELD.sub(lambda found: values.get(found[1], found[0]), self.text)
 
 
-def load_prompt(method: str, task: str, path: str, fields: frozenset[str]) -> Prompt:
+UPSTREAM = "upstream"
+"""In place of a prompt file: R2MED's own prompt, imported from the user's clone of its code."""
+
+
+def load_prompt(method: str, task: str, path: str, fields: frozenset[str], dataset_id: str = "") -> Prompt:
     """The prompt of a method for a task, or the user's own.
 
     Args:
+        dataset_id: decides which of upstream's prompts is meant.
         path: the user's file; empty: the suite's `prompt_files/<method>/<task>.txt`, or its `general.txt`.
         fields: the fields the method fills; `query` must be among those of the text.
 
@@ -41,6 +46,10 @@ def load_prompt(method: str, task: str, path: str, fields: frozenset[str]) -> Pr
         UserError: no such file.
         BadFile: it holds no `{query}`, or a field the method does not fill.
     """
+    if path == UPSTREAM:
+        from retrieval_bench.upstream.r2med import upstream_prompt
+
+        return Prompt(upstream_prompt(method, dataset_id))
     file = Path(path) if path else _FOLDER / method / f"{task}.txt"
     if not path and not file.is_file():
         file = _FOLDER / method / "general.txt"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from bench_core.artifacts import file_sha256
 from bench_core.errors import BadFile, UserError
@@ -12,15 +11,14 @@ from retrieval_bench.query_generators.base import GeneratedQuery
 from retrieval_bench.query_generators.combination import R2MED, R2MED_REASONING, Combination
 from retrieval_bench.types import Description, Query
 
-Method = Literal["hyde", "query2doc", "lamer", "reasoning"]
-
 
 class Replay:
     """A file of generated texts instead of a model.
 
     Args:
         path: JSON lines of `{query_id|id, text}`; R2MED's own files, which have the text as `hy_doc`, are read too.
-        method: how the texts were made; decides how they are combined with the query.
+        method: how the texts were made; decides how they are combined with the query. A method that is not in R2MED's
+            table is combined as that of a reasoning model.
         lexical: the combination for lexical retrieval by name; empty: R2MED's for the method.
         dense: that for encoders.
 
@@ -29,7 +27,7 @@ class Replay:
         BadFile: a line without id or text, or an id that comes twice.
     """
 
-    def __init__(self, path: str, method: Method = "hyde", lexical: str = "", dense: str = "") -> None:
+    def __init__(self, path: str, method: str = "hyde", lexical: str = "", dense: str = "") -> None:
         file = Path(path)
         if not file.is_file():
             raise UserError(f"query generator replay: {file}: there is no such file.")

@@ -9,7 +9,7 @@ from typing import ClassVar
 from bench_core.errors import UserError
 from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse, Message, NoAnswer, Sampling, Usage
 from bench_core.llm.reasoning import answer_part
-from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Step, Task
+from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Step
 from retrieval_bench.query_generators.prompted import Prompted
 from retrieval_bench.query_generators.prompts import load_prompt
 from retrieval_bench.types import Description, Query
@@ -52,10 +52,12 @@ class Searching(Prompted):
         words: int = 256,
         *,
         client: ChatClient,
-        task: Task,
+        dataset_id: str,
         search: SearchTool | None,
     ) -> None:
-        super().__init__(prompt, temperature, seed, max_tokens, lexical, dense, client=client, task=task, search=search)
+        super().__init__(
+            prompt, temperature, seed, max_tokens, lexical, dense, client=client, dataset_id=dataset_id, search=search
+        )
         for name, value in (("steps", steps), ("n_documents", n_documents), ("words", words)):
             if value < 1:
                 raise UserError(f"query generator {self.method}: {name}={value} does not fit: it must be at least 1.")

@@ -8,6 +8,7 @@ from bench_core.described import Described
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.registry import Family, StageSpec
+from retrieval_bench.language_models import LanguageModelSettings, with_model
 from retrieval_bench.types import Candidates, Description, Reranker
 
 RERANKERS = Family(
@@ -15,6 +16,7 @@ RERANKERS = Family(
     builtins={
         "bi-encoder": "retrieval_bench.rerankers.bi_encoder:BiEncoder",
         "cross-encoder": "retrieval_bench.rerankers.cross_encoder:CrossEncoder",
+        "listwise": "retrieval_bench.rerankers.listwise:Listwise",
         "monobert": "retrieval_bench.rerankers.cross_encoder:MonoBert",
         "monot5": "retrieval_bench.rerankers.monot5:MonoT5",
         "rankllama": "retrieval_bench.rerankers.rankllama:RankLlama",
@@ -51,13 +53,17 @@ class RerankerBase(Described):
         return ()
 
 
-def create_reranker(spec: StageSpec) -> Reranker:
+def create_reranker(spec: StageSpec, models: LanguageModelSettings | None = None) -> Reranker:
     """The reranker a user names.
+
+    Args:
+        models: for one that asks a language model.
 
     Raises:
         UserError: no such class or argument, or the class is no reranker.
     """
-    created: Reranker = RERANKERS.create(spec)
+    stage = with_model(RERANKERS, spec, models or LanguageModelSettings())
+    created: Reranker = RERANKERS.create(stage.spec, client=stage.client, n_at_once=stage.n_at_once)
     for method in ("describe", "rerank"):
         if not callable(getattr(created, method, None)):
             name = type(created).__name__

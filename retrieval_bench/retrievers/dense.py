@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
@@ -23,6 +23,7 @@ from retrieval_bench.retrievers.approximate_search import ApproximateSearch, Fac
 from retrieval_bench.retrievers.base import RetrieverBase
 from retrieval_bench.retrievers.exact_search import ExactSearch, n_gpus
 from retrieval_bench.types import Corpus, Description, Query, RankedList
+from retrieval_bench.upstream.r2med import upstream_prefixes
 
 if TYPE_CHECKING:
     from retrieval_bench.retrievers.approximate_search import Found
@@ -46,6 +47,8 @@ class Dense(RetrieverBase):
         memory: what searching the embeddings may take; larger ones are read from disk in blocks.
         revision, rules, document_model, pooling, normalize, query_prefix, document_prefix, max_length,
             trust_remote_code, device, dtype, endpoint, key_variable, dimensions, encoding_format: see `EncoderOptions`.
+        instructions: `own`, worded by this suite; or `upstream`, those of R2MED's code, which
+            `retrieval-bench import-upstream r2med` takes from your clone of it.
         dataset_id: what is searched; it decides the words of a model's instruction.
     """
 
@@ -76,6 +79,7 @@ class Dense(RetrieverBase):
         key_variable: str = "OPENAI_API_KEY",
         dimensions: int | None = None,
         encoding_format: EncodingFormat = "float",
+        instructions: Literal["own", "upstream"] = "own",
         *,
         dataset_id: str = "",
     ) -> None:
@@ -89,6 +93,7 @@ class Dense(RetrieverBase):
         self._batching = Batching(batch_size, tokens_a_batch)
         self._memory_bytes = parse_bytes(memory)
         self._model, self._dataset_id = model, dataset_id
+        self._prefixes = upstream_prefixes(model, dataset_id) if instructions == "upstream" else None
         self._options = EncoderOptions(
             revision=revision,
             rules=rules,
@@ -199,4 +204,4 @@ class Dense(RetrieverBase):
         missing = self.missing_requirement()
         if missing:
             raise UserError(f"retriever dense: {missing}.")
-        return create_encoder(self._model, self._options, self._dataset_id)
+        return create_encoder(self._model, self._options, self._dataset_id, self._prefixes)

@@ -236,3 +236,37 @@ def _left_out(constants: FolderConstants) -> Sequence[str]:
         if keys:
             told.append(f"{len(keys)} entries in {entries.place}, the first is {keys[0]}: it needs {entries.reason}")
     return [*told, *constants.unreadable]
+
+
+def upstream_prefixes(model: str, dataset_id: str) -> Mapping[str, str]:
+    """What upstream puts before the texts of a side, for a model of the registry and a dataset.
+
+    Raises:
+        UserError: nothing was imported, or upstream's tables have no instruction for the two.
+    """
+    prefixes = _imported().instructions.get(model, {}).get(dataset_id)
+    if prefixes is None:
+        raise UserError(f"Upstream's tables hold no instruction of {model} for {dataset_id or 'this dataset'}.")
+    return {str(side): text for side, text in prefixes.items()}
+
+
+def upstream_prompt(method: str, dataset_id: str) -> str:
+    """Upstream's prompt of a method for a dataset, with the suite's fields in place of its own.
+
+    Raises:
+        UserError: nothing was imported, or upstream has no such prompt.
+    """
+    template = _imported().prompts.get(method, {}).get(dataset_id)
+    if template is None:
+        raise UserError(f"Upstream's tables hold no prompt of {method} for {dataset_id or 'this dataset'}.")
+    return template.replace("{TEXT}", "{query}").replace("{PASSAGE}", "{passages}")
+
+
+def _imported() -> UpstreamTables:
+    tables = load_upstream()
+    if tables is None:
+        raise UserError(
+            "Nothing was imported from upstream; clone R2MED's code and run `retrieval-bench import-upstream r2med "
+            "FOLDER`."
+        )
+    return tables

@@ -1,0 +1,158 @@
+"""Listwise reranking by a language model: it orders a window of candidates, and the window slides up the list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench_core.errors import BadFile, UserError
+from bench_core.identity import Json, content_hash
+from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
+from bench_core.llm.reasoning import answer_part
+from retrieval_bench.rerankers.base import RerankerBase
+from retrieval_bench.types import Candidates, Description
+
+_PROMPT = Path(__file__).parent / "prompt_files" / "listwise.txt"
+_NUMBER = re.compile(r"\d+")
+_FIELDS = ("{n}", "{passages}", "{query}")
+
+
+class Listwise(RerankerBase):
+    """A language model orders passages (RankGPT: W. Sun et al., "Is ChatGPT Good at Search?", EMNLP 2023).
+
+    The last `window` candidates are ordered first, then the window moves up by `step`, so that the best reach the top.
+    What the model says is repaired: a number that comes again or is none of the window's is dropped, one that is
+    missing keeps its place behind those named. Of a model that reasons the answer part counts.
+
+    Args:
+        window: passages shown at once.
+        step: how far the window moves.
+        words: words of a passage that are shown.
+        prompt: a prompt file of the user's with {n}, {passages} and {query}.
+        temperature: how freely tokens are drawn.
+        max_tokens: the most tokens of an answer, reasoning included.
+    """
+
+    def __init__(
+        self,
+        window: int = 20,
+        step: int = 10,
+        words: int = 300,
+        prompt: str = "",
+        temperature: float = 0.0,
+        max_tokens: int = 4096,
+        *,
+        client: ChatClient | None,
+        n_at_once: int,
+    ) -> None:
+        if client is None:
+            raise UserError(
+                "reranker listwise needs a language model: add ,llm=hf:FOLDER or ,llm=http://HOST/v1#MODEL, or "
+                "--generator-model."
+            )
+        if not 1 <= step <= window or window < 2 or words < 1:
+            raise UserError(f"reranker listwise: window={window}, step={step}, words={words} do not fit.")
+        self._window, self._step, self._words = window, step, words
+        self._client, self._n_at_once = client, n_at_once
+        self._model = str(client.describe().get("model", ""))
+        self._sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
+        self._prompt = _read_prompt(Path(prompt) if prompt else _PROMPT)
+        self._n_windows = self._n_repaired = 0
+        self.failed_queries: set[str] = set()
+        """Queries of which a window got no answer and kept its order; they are asked for again by the next run."""
+
+    def describe(self) -> Description:
+        """Model, prompt, windows and sampling."""
+        settings: dict[str, Json] = {
+            "client": dict(self._client.describe()),
+            "prompt_sha256": content_hash([self._prompt]),
+            "sampling": self._sampling.describe(),
+            "window": self._window,
+            "step": self._step,
+            "words": self._words,
+        }
+        return Description("listwise", search=settings)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts leave this machine."""
+        return self._client.is_remote
+
+    def recorded(self) -> Mapping[str, Json]:
+        """Windows asked for, answers repaired, queries without an answer."""
+        return {"windows": self._n_windows, "repaired": self._n_repaired, "failed_queries": len(self.failed_queries)}
+
+    def notes(self) -> Sequence[str]:
+        """How often the model's order was no order, or did not come."""
+        notes = []
+        if self._n_repaired:
+            notes.append(f"listwise: {self._n_repaired} of {self._n_windows} answers were no full order; repaired.")
+        if self.failed_queries:
+            notes.append(
+                f"listwise: {len(self.failed_queries)} queries got no answer for a window, which kept its order; the "
+                "next run asks for them again."
+            )
+        return notes
+
+    def rerank(self, batch: Sequence[Candidates]) -> Sequence[Sequence[float]]:
+        """Scores that fall by 1 from the best document down."""
+        with ThreadPoolExecutor(self._n_at_once) as pool:
+            return list(pool.map(self._scores, batch))
+
+    def _scores(self, candidates: Candidates) -> list[float]:
+        order = list(range(len(candidates.documents)))
+        end = len(order)
+        while end > 0:
+            start = max(end - self._window, 0)
+            order[start:end] = self._ordered(candidates, order[start:end])
+            if start == 0:
+                break
+            end -= self._step
+        scores = [0.0] * len(order)
+        for place, number in enumerate(order):
+            scores[number] = float(len(order) - place)
+        return scores
+
+    def _ordered(self, candidates: Candidates, window: list[int]) -> list[int]:
+        if len(window) < 2:
+            return window
+        texts = (" ".join(candidates.documents[number].text.split()[: self._words]) for number in window)
+        passages = "\n".join(f"[{place}] {text}" for place, text in enumerate(texts, start=1))
+        values = {"{n}": str(len(window)), "{passages}": passages, "{query}": candidates.query.text}
+        prompt = re.sub("|".join(map(re.escape, _FIELDS)), lambda found: values[found[0]], self._prompt)
+        self._n_windows += 1
+        try:
+            response = self._client.complete(ChatRequest((Message("user", prompt),), self._sampling))
+        except NoAnswer:
+            self.failed_queries.add(candidates.query.query_id)
+            return window
+        if response.problem:
+            self.failed_queries.add(candidates.query.query_id)
+            return window
+        places, is_whole = permutation(answer_part(response.text, self._model).text, len(window))
+        self._n_repaired += not is_whole
+        return [window[place] for place in places]
+
+
+def permutation(text: str, n: int) -> tuple[list[int], bool]:
+    """The order in a model's answer, from 0, and whether it named each of `n` passages exactly once.
+
+    Of numbers named twice the first counts; numbers of no passage are dropped; those not named follow in their order.
+    """
+    named = [int(number) - 1 for number in _NUMBER.findall(text) if len(number) < 9]
+    order = list(dict.fromkeys(place for place in named if 0 <= place < n))
+    missing = [place for place in range(n) if place not in set(order)]
+    return [*order, *missing], sorted(named) == list(range(n))
+
+
+def _read_prompt(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such prompt file.") from error
+    missing = [field for field in _FIELDS[1:] if field not in text]
+    if missing:
+        raise BadFile(path, f"expected {missing[0]} in the prompt")
+    return text

@@ -1,0 +1,162 @@
+"""Late interaction: a vector a token, and for each of the query's the best of the document's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench_core.errors import UserError
+from bench_core.identity import Json
+from bench_core.machine import parse_bytes
+from retrieval_bench.encoders.corpus_vectors import Batching
+from retrieval_bench.encoders.models import PACKAGED_MODEL
+from retrieval_bench.encoders.row_file import Precision
+from retrieval_bench.encoders.token_encoder import TokenEncoder, query_matrices
+from retrieval_bench.encoders.token_store import TokenStore
+from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.retrievers.max_sim import MaxSimSearch
+from retrieval_bench.types import Corpus, Description, Query, RankedList
+
+# Raised when the files below an index folder change their form.
+_FORMAT = 1
+
+
+class LateInteraction(RetrieverBase):
+    """Exact MaxSim over token vectors: ColBERT's checkpoints, and plain encoders.
+
+    score(q, d) = Σ_i max_j q_i · d_j over the token vectors of query and document, each of length 1. Source: O. Khattab
+    and M. Zaharia, "ColBERT", 2020 (arXiv 2004.12832). A query's parts are concatenated, a part's vectors times its
+    weight; what a model wrote for a query is encoded as a document.
+
+    Args:
+        model: `minilm` (packaged) or another model of the registry, a folder, or a hub id. With a file
+            `artifact.metadata` it is a checkpoint in ColBERT's format: marker tokens, queries filled up with mask
+            tokens, no punctuation in documents, a projection. Any other is a plain encoder: its last layer is taken.
+        query_max_len, doc_max_len: tokens that stay, special ones included; without: as the checkpoint says.
+        precision: what token vectors are stored as; scores are those of what is stored.
+        batch_size: the most texts encoded at once.
+        tokens_a_batch: the most tokens encoded at once, padding included.
+        memory: what searching may take; the token vectors are read from disk in blocks.
+        revision: commit, tag or branch of a hub model.
+        device: `cpu`, `cuda:1`, …; without: the GPU where there is one.
+    """
+
+    resumes_indexing = True
+
+    def __init__(
+        self,
+        model: str = PACKAGED_MODEL,
+        query_max_len: int | None = None,
+        doc_max_len: int | None = None,
+        precision: Precision = "float16",
+        batch_size: int = 32,
+        tokens_a_batch: int = 16_384,
+        memory: str = "1GB",
+        revision: str = "",
+        device: str = "",
+    ) -> None:
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("tokens_a_batch", tokens_a_batch, 1),
+            # The least that a query or document in ColBERT's format is: begin, marker, one token, end.
+            ("query_max_len", query_max_len, 4),
+            ("doc_max_len", doc_max_len, 4),
+        ):
+            if value is not None and value < least:
+                raise UserError(
+                    f"retriever late-interaction: {name}={value} does not fit: it must be at least {least}."
+                )
+        self.precision: Precision = precision
+        self._batching = Batching(batch_size, tokens_a_batch)
+        self._memory_bytes = parse_bytes(memory)
+        self._model, self._revision, self._device = model, revision, device
+        self._lengths = query_max_len, doc_max_len
+        self._n_split = 0
+
+    @staticmethod
+    def missing_requirement() -> str:
+        """What to install before this can run, or the empty string."""
+        missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+        return f"{', '.join(missing)} not installed; pip install 'biomed-bench[dense]'" if missing else ""
+
+    def describe(self) -> Description:
+        """The checkpoint, what it does with texts, and the precision of the store."""
+        return Description(
+            "late-interaction",
+            index={
+                "kind": "tokens",
+                "format": _FORMAT,
+                "encoder": self._encoder.describe(is_query=False),
+                "precision": self.precision,
+            },
+            search={"query": self._encoder.describe(is_query=True), "generated_as": "document"},
+        )
+
+    def recorded(self) -> Mapping[str, Json]:
+        """Batches, memory and device."""
+        return {
+            "batch_size": self._batching.batch_size,
+            "tokens_a_batch": self._batching.tokens_a_batch,
+            "memory_bytes": self._memory_bytes,
+            "device": self._encoder.device,
+        }
+
+    def notes(self) -> Sequence[str]:
+        """Batches that had to be split."""
+        if not self._n_split:
+            return ()
+        return (
+            f"{self._n_split} batches did not fit into memory and were encoded in parts; their vectors may differ from "
+            "those of whole batches in the last digits.",
+        )
+
+    def index(self, corpus: Corpus, index_dir: Path) -> None:
+        """Encode the corpus, going on where an earlier call was interrupted; documents of one text are encoded once."""
+        texts = _texts(corpus)
+        store = TokenStore.encode(self._encoder, texts, index_dir, self.precision, self._batching)
+        self._n_split = store.n_split
+        self._use(corpus, texts, store)
+
+    def open(self, corpus: Corpus, index_dir: Path) -> None:
+        """Open the token vectors.
+
+        Raises:
+            BadFile: they are broken, or those of another corpus.
+        """
+        texts = _texts(corpus)
+        self._use(corpus, texts, TokenStore.read(index_dir, len(texts)))
+
+    def _use(self, corpus: Corpus, texts: Sequence[str], store: TokenStore) -> None:
+        doc_ids: dict[str, list[str]] = {text: [] for text in texts}
+        for document in corpus:
+            doc_ids[document.text].append(document.doc_id)
+        self._doc_ids = [doc_ids[texts[number]] for number in store.texts.tolist()]
+        self._store = store
+
+    def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
+        """The k best documents of each query and all that tie with the k-th."""
+        if not queries:
+            return
+        matrices = query_matrices(self._encoder, queries, self._batching.batch_size)
+        search = MaxSimSearch(self._store, self._memory_bytes, self._encoder.device)
+        for query, (rows, scores) in zip(queries, search.search(matrices, k), strict=True):
+            found = [
+                (doc_id, score)
+                for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+                for doc_id in self._doc_ids[row]
+            ]
+            yield RankedList(query.query_id, dict(found))
+
+    @cached_property
+    def _encoder(self) -> TokenEncoder:
+        missing = self.missing_requirement()
+        if missing:
+            raise UserError(f"retriever late-interaction: {missing}.")
+        return TokenEncoder(self._model, self._revision, *self._lengths, self._device)
+
+
+def _texts(corpus: Corpus) -> list[str]:
+    """The texts of a corpus in order, each once."""
+    return list(dict.fromkeys(document.text for document in corpus))
