@@ -292,6 +292,42 @@ def compare(
 
 
 @main.command()
+@dataset_option
+@click.option("--retriever", "-r", "retriever", required=True, help="A system that generates, as 'hyde > bm25'.")
+@click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
+@generator_model_option
+@cache_option
+@allow_remote_option
+@results_option
+@indexes_option
+@format_option
+def gains(
+    dataset: str,
+    retriever: str,
+    measure_text: str,
+    generator_model: str,
+    cache_dir: Path | None,
+    allow_remote: bool,
+    results_dir: Path,
+    indexes_dir: Path,
+    form: Format,
+) -> None:
+    """Show query by query what generation changed, what it brought, and what a gained point has cost."""
+    from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.gains import gains_table
+    from retrieval_bench.language_models import LanguageModelSettings, default_store_dir
+    from retrieval_bench.measures import Measure
+    from retrieval_bench.pipeline import Workspace
+    from retrieval_bench.systems import Setting, create_system
+
+    loaded = load_dataset(dataset)
+    models = LanguageModelSettings(cache_dir or default_store_dir(), generator_model)
+    system = create_system(retriever, Setting(loaded.card.dataset_id, (), models))
+    workspace = Workspace(results_dir, indexes_dir, say, allow_remote)
+    print_table(gains_table(loaded, system, loaded.card.k, workspace, Measure.parse(measure_text)), form)
+
+
+@main.command()
 @click.option("--retriever", "-r", "retriever", help="Check this retriever or reranker against its contract.")
 @parameter_option
 @format_option

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from bench_core.errors import UserError
+from bench_core.identity import content_hash
 from retrieval_bench.encoders.endpoint import EndpointEncoder
 from retrieval_bench.encoders.model_registry import registry
 from retrieval_bench.encoders.models import EncoderOptions, create_encoder
@@ -105,10 +106,10 @@ def test_a_users_prefix_comes_before_an_imported_one_and_that_before_ours():
     imported = {"query": "imported query: ", "document": "imported document: "}
     made = create_encoder("bmretriever-2b", EncoderOptions(query_prefix=""), "r2med/biology", imported)
     assert made.describe("query")["prefix"] == ""
-    assert made.describe("document")["prefix"] == "imported document: "
+    assert made.describe("document")["prefix"] == {"sha256": content_hash(["imported document: "])}
     assert made.describe("generated")["prefix"] == ""
     grit = create_encoder("gritlm-7b", EncoderOptions(), "r2med/biology", imported)
-    assert grit.describe("generated")["prefix"] == "imported query: "
+    assert grit.describe("generated")["prefix"] == {"sha256": content_hash(["imported query: "])}
 
 
 def test_what_changes_vectors_changes_the_description():

@@ -260,6 +260,27 @@ def test_why_an_answer_is_not_stored(here):
         ]
 
 
+def test_what_generation_changed_is_shown_query_by_query(here):
+    def gains(system):
+        arguments = ["gains", "-d", "demo/evidence", "-r", system, "--cache", "cache", "--format", "json"]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    table = gains("hyde > bm25")
+    rows = {row["query_id"]: row for row in table["rows"]}
+    assert len(rows) == 16
+    first = rows["evidence-q01"]
+    assert first["gain"] == pytest.approx(first["with"] - first["without"]) and first["gain"] > 0
+    assert "catecholamin" in first["terms"]
+    assert first["found"] and "replayed" in table["notes"][-1]
+    with ChatServer(lambda *_: choice("catecholamine adrenal medulla tumour metanephrine")) as server:
+        table = gains(f"hyde,llm={server.base_url}#m,lexical=query-generated > bm25")
+    assert {row["tokens"] for row in table["rows"]} == {10}
+    means = [sum(row[name] for row in table["rows"]) / 16 for name in ("without", "with")]
+    assert means[1] > means[0] and f"{160 / (100 * (means[1] - means[0])):.0f} tokens" in table["notes"][-1]
+
+
 GENERATOR = """
 from retrieval_bench.query_generators.base import GeneratedQuery
 from retrieval_bench.query_generators.combination import Combination
