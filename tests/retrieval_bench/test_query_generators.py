@@ -12,6 +12,7 @@ from chat_server import ChatServer, choice, echo
 
 from bench_core.errors import BadFile, UserError
 from retrieval_bench.cli import main
+from retrieval_bench.datasets import embedded
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.combination import DENSE, LEXICAL, R2MED, R2MED_REASONING, Combination
 from retrieval_bench.query_generators.prompts import Prompt, load_prompt
@@ -274,8 +275,16 @@ def test_what_generation_changed_is_shown_query_by_query(here):
     assert first["gain"] == pytest.approx(first["with"] - first["without"]) and first["gain"] > 0
     assert "catecholamin" in first["terms"]
     assert first["found"] and "replayed" in table["notes"][-1]
-    with ChatServer(lambda *_: choice("catecholamine adrenal medulla tumour metanephrine")) as server:
-        table = gains(f"hyde,llm={server.base_url}#m,lexical=query-generated > bm25")
+    folder = Path(embedded.__file__).parent / "demo" / "evidence"
+    queries = [json.loads(line) for line in (folder / "query.jsonl").read_text().splitlines()]
+    texts = {item["query_id"]: item["text"] for item in map(json.loads, (folder / "hyde.jsonl").open())}
+
+    def behave(number, body, handler):
+        prompt = body["messages"][0]["content"]
+        return choice(next(texts[query["id"]] for query in queries if query["text"] in prompt))
+
+    with ChatServer(behave) as server:
+        table = gains(f"hyde,llm={server.base_url}#m > bm25")
     assert {row["tokens"] for row in table["rows"]} == {10}
     means = [sum(row[name] for row in table["rows"]) / 16 for name in ("without", "with")]
     assert means[1] > means[0] and f"{160 / (100 * (means[1] - means[0])):.0f} tokens" in table["notes"][-1]
