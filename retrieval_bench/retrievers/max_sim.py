@@ -86,8 +86,8 @@ class MaxSimSearch:
         n_of_a_query = max(column.stop - column.start for group in groups for column in group.columns)
         # Vectors as stored, in order, and widened; products with all queries; those of one query, compared and listed.
         bytes_a_token = 12 * self.store.tokens.dim + 4 * n_columns + 48 * n_of_a_query
-        n_bytes: int = min(self.memory_bytes // _SHARE_OF_A_BLOCK, _GREATEST_BLOCK_BYTES)
-        return max(n_bytes // bytes_a_token, 1)
+        n_bytes = min(self.memory_bytes // _SHARE_OF_A_BLOCK, _GREATEST_BLOCK_BYTES)
+        return int(max(n_bytes // bytes_a_token, 1))
 
 
 class _Best:

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import torch
 
-WORDS = sorted(
-    set(
-        "metformin lowers hepatic glucose output and is first line in type 2 diabetes lactic acid ##osis a rare harm of "
-        "severe renal impairment an acute attack gout follows crystals mono ##sodium urate the joint allo ##pur ##inol "
-        "inhibits xanthine oxidase serum amoxicillin treats otitis media children atrial fibrillation raises risk stroke "
-        "anticoagulation it what drug preventing after".split()
-    )
-)
+TEXT = """
+metformin lowers hepatic glucose output and is first line in type 2 diabetes lactic acid ##osis a rare harm of severe
+renal impairment an acute attack gout follows crystals mono ##sodium urate the joint allo ##pur ##inol inhibits xanthine
+oxidase serum amoxicillin treats otitis media children atrial fibrillation raises risk stroke anticoagulation it what
+drug preventing after
+"""
 LETTERS = [*string.ascii_lowercase, *string.digits]
 
 
@@ -32,7 +30,7 @@ def tiny_colbert(folder, seed=0, safetensors=True, weights=None, **settings):
     folder.mkdir(parents=True, exist_ok=True)
     special = ["[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     letters = [*LETTERS, *(f"##{letter}" for letter in LETTERS)]
-    vocabulary = list(dict.fromkeys([*special, *string.punctuation, *letters, *WORDS]))
+    vocabulary = list(dict.fromkeys([*special, *string.punctuation, *letters, *sorted(TEXT.split())]))
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
     _write(
         folder / "tokenizer_config.json",
@@ -48,10 +46,11 @@ def tiny_colbert(folder, seed=0, safetensors=True, weights=None, **settings):
     )
     torch.manual_seed(seed)
     model = BertModel(config)
-    for parameter in model.parameters():  # the usual start is so small that nothing differs from nothing else
-        torch.nn.init.normal_(parameter, std=0.3)
-    _save(folder, config, model.state_dict(), torch.randn(16, 32), safetensors, weights)
-    _write(folder / "artifact.metadata", _metadata(dim=16, query_maxlen=12, doc_maxlen=40, **settings))
+    for parameter in model.parameters():
+        if parameter.dim() > 1:  # the usual start is so small that nothing differs from nothing else
+            torch.nn.init.normal_(parameter, std=0.3)
+    _save(folder, config, model.state_dict(), torch.randn(32, 32), safetensors, weights)
+    _write(folder / "artifact.metadata", _metadata(dim=32, query_maxlen=12, doc_maxlen=40, **settings))
     return folder
 
 
