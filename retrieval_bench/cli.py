@@ -176,17 +176,20 @@ def run(
     from retrieval_bench.reporting import scores_table
     from retrieval_bench.systems import system_texts
 
-    systems: Sequence[str] = system_texts(retrievers, fused, method, rerankers, depth, keep)
+    systems = system_texts(retrievers, fused, method, rerankers, depth, keep)
     if experiment is not None:
         if systems:
             raise UserError("Systems are named by --experiment or by --retriever, --fuse and --rerank, not by both.")
-        grid = load_config(experiment, RetrievalExperiment)
-        datasets, systems, k = datasets or grid.datasets, grid.systems, k or grid.k
-    if not datasets or not systems:
+        loaded = load_config(experiment, RetrievalExperiment)
+        pairs = [(name, text) for grid in loaded.grids for name in datasets or grid.datasets for text in grid.systems]
+        k = k or loaded.k
+    else:
+        pairs = [(name, text) for name in datasets for text in systems]
+    if not pairs:
         raise UserError("Give --dataset and --retriever (or --fuse), or --experiment FILE.")
     measures = _measures(measure_texts)
     where = _Where(results_dir, indexes_dir, cache_dir, allow_remote)
-    runs = _run_grid(datasets, systems, parameters, generator_model, k, where, measures)
+    runs = _run_all(pairs, parameters, generator_model, k, where, measures)
     print_table(scores_table(runs, measures), form)
 
 
@@ -285,9 +288,9 @@ def compare(
     from retrieval_bench.reporting import comparison_table
 
     measure = Measure.parse(measure_text)
-    systems = (baseline, *retrievers)
+    pairs = [(dataset, text) for text in (baseline, *retrievers)]
     where = _Where(results_dir, indexes_dir, cache_dir, allow_remote)
-    first, *others = _run_grid([dataset], systems, (), generator_model, k, where, [measure])
+    first, *others = _run_all(pairs, (), generator_model, k, where, [measure])
     print_table(comparison_table(first, others, measure, n_permutations), form)
 
 
@@ -361,15 +364,15 @@ class _Where:
     allow_remote: bool
 
 
-def _run_grid(
-    datasets: Sequence[str],
-    systems: Sequence[str],
+def _run_all(
+    pairs: Sequence[tuple[str, str]],
     parameters: Sequence[str],
     generator_model: str,
     k: int | None,
     where: _Where,
     measures: Sequence[Measure],
 ) -> list[ScoredRun]:
+    """Run pairs of a dataset and a system, in order."""
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.language_models import LanguageModelSettings, default_store_dir
     from retrieval_bench.pipeline import Workspace, run_system
@@ -377,13 +380,13 @@ def _run_grid(
 
     models = LanguageModelSettings(where.cache_dir or default_store_dir(), generator_model)
     workspace = Workspace(where.results_dir, where.indexes_dir, say, where.allow_remote)
-    for dataset in datasets:  # a misspelt system is told before the first corpus is read
-        for text in systems:
-            create_system(text, Setting(dataset, parameters, models))
-    runs = []
-    for dataset in datasets:
-        loaded = load_dataset(dataset)
-        for text in systems:
-            system = create_system(text, Setting(loaded.card.dataset_id, parameters, models))
-            runs.append(run_system(loaded, system, k or loaded.card.k, workspace, measures))
+    for name, text in pairs:  # a misspelt system is told before the first corpus is read
+        create_system(text, Setting(name, parameters, models))
+    runs: list[ScoredRun] = []
+    loaded = ""
+    for name, text in pairs:
+        if name != loaded:  # one corpus is held at a time
+            dataset, loaded = load_dataset(name), name
+        system = create_system(text, Setting(dataset.card.dataset_id, parameters, models))
+        runs.append(run_system(dataset, system, k or dataset.card.k, workspace, measures))
     return runs

@@ -185,10 +185,10 @@ def test_table_lists_what_was_run(here):
 
 
 def test_an_experiment_file_names_the_grid(here):
-    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nsystems: ['bm25,k1=1.5']\nk: 7\n")
+    (here / "grid.yaml").write_text("grids:\n- datasets: [demo/ehr]\n  systems: ['bm25,k1=1.5']\nk: 7\n")
     rows = json.loads(invoke("run", "-e", "grid.yaml", "--format", "json").stdout)["rows"]
     assert rows[0]["system"] == "bm25,k1=1.5"
-    (here / "grid.yaml").write_text("datasets: [demo/ehr]\nsistems: [bm25]\n")
+    (here / "grid.yaml").write_text("grids:\n- datasets: [demo/ehr]\n  sistems: [bm25]\n")
     assert "grid.yaml, line " in invoke("run", "-e", "grid.yaml", code=2).stderr
 
 
