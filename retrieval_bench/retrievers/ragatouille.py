@@ -58,11 +58,7 @@ class Ragatouille(RetrieverBase):
 
     def describe(self) -> Description:
         """The checkpoint, what it does with texts, and the versions of what makes the index."""
-        if not self._encoder.rule.projects:
-            raise UserError(
-                f"{STAGE}: {self._encoder.files.model} is no checkpoint in ColBERT's format (it has no "
-                "artifact.metadata); late-interaction takes plain encoders."
-            )
+        self._check_format()
         return Description(
             "ragatouille",
             index={
@@ -84,6 +80,7 @@ class Ragatouille(RetrieverBase):
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
         """Let RAGatouille encode and compress the corpus."""
+        self._check_format()
         rule = self._encoder.rule
         self._corpus = corpus
         self._worker.ask(
@@ -120,6 +117,13 @@ class Ragatouille(RetrieverBase):
         cutoffs = [cutoff for cutoff in _CUTOFFS if cutoff <= k] or [k]
         shares = [f"{overlap(found, exact, cutoff):.4f} of the {cutoff} best" for cutoff in cutoffs]
         return f"PLAID finds {' and '.join(shares)} of exact MaxSim over the same checkpoint."
+
+    def _check_format(self) -> None:
+        if not self._encoder.rule.projects:  # colbert-ai would draw the projection it lacks at random
+            raise UserError(
+                f"{STAGE}: {self._encoder.files.model} is no checkpoint in ColBERT's format (it has no "
+                "artifact.metadata); late-interaction takes plain encoders."
+            )
 
     def _checkpoint(self) -> str:
         """A folder that RAGatouille loads, at the commit that is described."""
