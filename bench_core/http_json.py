@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from bench_core.errors import BenchError, UserError
 
@@ -27,6 +27,8 @@ FailureKind = Literal[
 _RETRIED: frozenset[FailureKind] = frozenset(
     {"rate limited", "server error", "timed out", "no connection", "malformed"}
 )
+# Answers after which the same request may succeed, besides those of 500 and more (RFC 9110, RFC 6585).
+_PASSING = frozenset({408, 409, 425, 429})
 _SHOWN_CHARACTERS = 200
 
 
@@ -36,12 +38,14 @@ class EndpointFailure(BenchError):
     Attributes:
         kind: what went wrong.
         retry_after_s: how long the endpoint asked to wait, if it did.
+        said: its own words, short and without the key.
     """
 
-    def __init__(self, kind: FailureKind, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, kind: FailureKind, message: str, retry_after_s: float | None = None, said: str = "") -> None:
         super().__init__(message)
         self.kind: FailureKind = kind
         self.retry_after_s = retry_after_s
+        self.said = said
 
     @property
     def is_passing(self) -> bool:
@@ -97,7 +101,7 @@ class JsonEndpoint:
     """An HTTP service that takes and gives JSON. Thread-safe.
 
     Args:
-        base_url: with its version part: `https://host/v1`.
+        base_url: with its version part, `https://host/v1`; a query behind it is kept (Azure's `api-version`).
         key_variable: the environment variable that holds the key; empty, or not set: no key is sent.
         timeout_s: for connecting, and for the whole of an answer.
         most_bytes: the longest answer that is read.
@@ -113,16 +117,19 @@ class JsonEndpoint:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"{base_url!r} is no address of an endpoint; write for example http://localhost:8000/v1.")
         if parts.username or parts.password:
-            raise UserError("The endpoint's address holds a name or password; give the key in an environment variable.")
-        self.base_url = base_url.rstrip("/")
-        self.host = parts.hostname
+            raise UserError("The endpoint's address holds a name or password; name the variable of its key instead.")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UserError(f"{base_url!r} is no URL of an endpoint; write for example http://localhost:8000/v1.")
+        self._parts, self.host = parts, parts.hostname
         self._most_bytes, self._timeout_s = most_bytes, timeout_s
-        self._key = os.environ.get(key_variable, "") if key_variable else ""
-        self._headers = {"Accept": "application/json", **(headers or {})}
+        self._key_variable, self._headers = key_variable, dict(headers or {})
         self._client: httpx2.Client | None = None
+
+    @property
+    def place(self) -> str:
+        """The address without its query: what may be shown and described."""
+        return urlunsplit((self._parts.scheme, self._parts.netloc, self._parts.path.rstrip("/"), "", ""))
 
     @property
     def is_remote(self) -> bool:
@@ -142,39 +149,51 @@ class JsonEndpoint:
         """
         import httpx2
 
-        headers = {**self._headers, **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        url = urlunsplit(self._parts._replace(path=f"{self._parts.path.rstrip('/')}/{path}"))
         try:
-            with self._connected().stream("POST", f"{self.base_url}/{path}", json=body, headers=headers) as response:
+            with self._connected().stream("POST", url, json=body, headers=self._with_key()) as response:
                 content = self._read(response)
                 self._check_status(response, content)
         except httpx2.TimeoutException as error:
-            raise EndpointFailure("timed out", f"{self.host} did not answer within {self._timeout_s:g} s.") from error
+            raise EndpointFailure("timed out", f"{self.place} did not answer within {self._timeout_s:g} s.") from error
         except httpx2.HTTPError as error:
-            raise EndpointFailure(
-                "no connection", f"{self.host}: {self._clean(str(error) or type(error).__name__)}."
-            ) from error
+            cause = self._clean(str(error) or type(error).__name__)
+            raise EndpointFailure("no connection", f"{self.place} cannot be reached: {cause}.") from error
         try:
             return json.loads(content)
         except ValueError as error:
-            raise EndpointFailure("malformed", f"{self.host} answered with what is not JSON.") from error
+            raise EndpointFailure("malformed", f"{self.place} answered with what is not JSON.") from error
 
     def _connected(self) -> httpx2.Client:
         if self._client is None:
             import httpx2
 
-            # No redirects: a key goes to the host the user named and to no other.
+            # No redirects: a key goes to the host the user named and to no other. No proxy in the way to this machine.
             limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-            self._client = httpx2.Client(timeout=self._timeout_s, limits=limits, follow_redirects=False)
+            self._client = httpx2.Client(
+                timeout=self._timeout_s, limits=limits, follow_redirects=False, trust_env=self.is_remote
+            )
         return self._client
+
+    def _key(self) -> str:
+        return os.environ.get(self._key_variable, "") if self._key_variable else ""
+
+    def _with_key(self) -> dict[str, str]:
+        """The headers; Azure takes a key under a name of its own."""
+        headers = {"Accept": "application/json", **self._headers}
+        if self._key():
+            azure = self.host.endswith(".azure.com")
+            headers |= {"api-key": self._key()} if azure else {"Authorization": f"Bearer {self._key()}"}
+        return headers
 
     def _read(self, response: httpx2.Response) -> bytes:
         pieces, n_bytes, start = [], 0, time.monotonic()
         for piece in response.iter_bytes():
             if time.monotonic() - start > self._timeout_s:  # the client's own bound is on each piece alone
-                raise EndpointFailure("timed out", f"{self.host} did not finish within {self._timeout_s:g} s.")
+                raise EndpointFailure("timed out", f"{self.place} did not finish within {self._timeout_s:g} s.")
             n_bytes += len(piece)
             if n_bytes > self._most_bytes:
-                raise EndpointFailure("too large", f"{self.host} answered with more than {self._most_bytes} bytes.")
+                raise EndpointFailure("too large", f"{self.place} answered with more than {self._most_bytes} bytes.")
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -183,26 +202,30 @@ class JsonEndpoint:
         if 200 <= status < 300:
             return
         said = self._clean(_said(content))
-        message = f"{self.host} answered {status}{f' ({said})' if said else ''}."
-        if status in (408, 409, 425, 429):
-            raise EndpointFailure("rate limited", message, _retry_after_s(response.headers.get("retry-after")))
+        remedy = f"; is the key in {self._key_variable} right?" if status in (401, 403) and self._key_variable else "."
+        message = f"{self.place} answered {status}{f' ({said})' if said else ''}{remedy}"
+        retry_after_s = _retry_after_s(response.headers.get("retry-after"))
+        if status in _PASSING:
+            raise EndpointFailure("rate limited", message, retry_after_s, said)
         if status >= 500:
-            raise EndpointFailure("server error", message, _retry_after_s(response.headers.get("retry-after")))
-        raise EndpointFailure("rejected", message)
+            raise EndpointFailure("server error", message, retry_after_s, said)
+        raise EndpointFailure("rejected", message, said=said)
 
     def _clean(self, text: str) -> str:
         """Text of the other side as it may be shown: one line, short, and without the key."""
-        hidden = text.replace(self._key, "…") if self._key else text
+        hidden = text.replace(self._key(), "…") if self._key() else text
         return " ".join(hidden.split())[:_SHOWN_CHARACTERS].rstrip(".")
 
 
 def _said(content: bytes) -> str:
-    """The message of an error in OpenAI's form, else the text itself."""
+    """The message of an error in OpenAI's form or a like one, else the text itself."""
+    text = content[:4096].decode("utf-8", "replace")
     try:
-        error = json.loads(content)["error"]
-        return str(error["message"] if isinstance(error, dict) else error)
-    except (ValueError, KeyError, TypeError):
-        return content.decode("utf-8", "replace")
+        told = json.loads(content)
+        told = told.get("error", told.get("message", text))
+        return str(told.get("message", told) if isinstance(told, dict) else told)
+    except (ValueError, AttributeError):
+        return text
 
 
 def _retry_after_s(value: str | None) -> float | None:

@@ -42,7 +42,7 @@ class OpenAIEndpoint:
 
     def describe(self) -> Mapping[str, Json]:
         """Endpoint, model and what is sent beside the request."""
-        return {"endpoint": self._endpoint.base_url, "model": self.model, "extra_body": self._extra_body}
+        return {"endpoint": self._endpoint.place, "model": self.model, "extra_body": self._extra_body}
 
     @property
     def is_remote(self) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bench_core.errors import BenchError, UserError
+from bench_core.http_json import JsonEndpoint
 from bench_core.identity import canonical_json
-from retrieval_bench.encoders import embeddings_api
 from retrieval_bench.encoders.embeddings_api import Endpoint
 from retrieval_bench.encoders.endpoint import EndpointEncoder, ServedModel
 from retrieval_bench.encoders.models import EncoderOptions, create_encoder
@@ -217,21 +217,20 @@ def test_retry_after_is_honoured_as_seconds_and_as_a_date(server, waits):
     from datetime import UTC, datetime, timedelta
 
     then = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
-    answers = [(429, {"Retry-After": value}, {}) for value in ("7", then, "nonsense", "-3", "9999")]
+    answers = [(429, {"Retry-After": value}, {}) for value in ("7", then, "nonsense", "-3")]
     server.next_answers = list(answers)
     encoder(server, waits).encode(["gout"], "query")
     assert waits[0] == 7
     assert 30 < waits[1] <= 40
     assert waits[2] <= 2
-    assert waits[3] <= 4
-    assert waits[4] == 60
+    assert waits[3] == 0
 
 
 def test_it_gives_up_in_the_end(server, waits):
     server.next_answers = [(503, {}, b"busy")] * 20
-    with pytest.raises(BenchError, match="answered 503: busy"):
+    with pytest.raises(BenchError, match=r"answered 503 \(busy\)"):
         encoder(server, waits).encode(["gout"], "query")
-    assert (len(server.requests), len(waits)) == (7, 6)
+    assert (len(server.requests), len(waits)) == (6, 5)
 
 
 def test_a_refusal_is_not_tried_again_and_never_shows_the_key(server, waits):
@@ -256,7 +255,7 @@ def test_nothing_listening_is_one_sentence(waits):
     closed.server_close()
     with pytest.raises(BenchError, match="cannot be reached"):
         EndpointEncoder(ServedModel("some-model"), Endpoint(url, wait=waits.append)).encode(["gout"], "query")
-    assert len(waits) == 6
+    assert len(waits) == 5
 
 
 @pytest.mark.parametrize(
@@ -281,7 +280,7 @@ def test_nothing_listening_is_one_sentence(waits):
     ],
 )
 def test_an_answer_that_is_wrong_is_an_error(server, waits, answer, message):
-    server.next_answers = [(200, {}, answer)]
+    server.next_answers = [(200, {}, answer)] * 6  # one that is not JSON is asked for again
     with pytest.raises(BenchError, match=message):
         encoder(server, waits).encode(["one", "two"], "query")
 
@@ -316,7 +315,7 @@ def test_without_a_key_none_is_sent(server, waits, monkeypatch):
 
 def test_azure_gets_its_key_under_its_own_name(monkeypatch):
     monkeypatch.setenv("AZURE_KEY", KEY)
-    headers = Endpoint("https://x.openai.azure.com/openai/v1", "AZURE_KEY")._headers()
+    headers = JsonEndpoint("https://x.openai.azure.com/openai/v1", "AZURE_KEY")._with_key()
     assert headers["api-key"] == KEY
     assert "Authorization" not in headers
 
@@ -369,7 +368,3 @@ def test_any_model_may_be_served_and_keeps_its_instruction(server):
     plain = create_encoder("nomic-embed-text", EncoderOptions(endpoint=server.url, query_prefix="search_query: "))
     plain.encode(["gout"], "query")
     assert server.requests[1][2]["input"] == ["search_query: gout"]
-
-
-def test_the_longest_wait_holds():
-    assert embeddings_api._retry_after_s("1e9") == 60
