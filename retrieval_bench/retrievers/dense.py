@@ -91,7 +91,7 @@ class Dense(RetrieverBase):
         if self.factory.is_exact and search_parameters:
             raise UserError("retriever dense: search_parameters= are for an approximate index; name one with factory=.")
         self._batching = Batching(batch_size, tokens_a_batch)
-        self._memory_bytes = parse_bytes(memory)
+        self._memory, self._memory_bytes = memory, parse_bytes(memory)
         self._model, self._dataset_id = model, dataset_id
         self._prefixes = upstream_prefixes(model, dataset_id) if instructions == "upstream" else None
         self._options = EncoderOptions(
@@ -151,8 +151,14 @@ class Dense(RetrieverBase):
 
     def notes(self) -> Sequence[str]:
         """Recall of an approximate index, batches that had to be split, and what is searched on which device."""
-        own = [note for note in (self._split_note, self._recall_note) if note]
+        own = [note for note in (self._split_note, self._recall_note, self._memory_note()) if note]
         return [*own, *getattr(self._encoder, "notes", tuple)()]
+
+    def _memory_note(self) -> str:
+        if "_exact" not in self.__dict__ or self._exact.is_held:
+            return ""
+        n_rows = len(self._exact.vectors.rows)
+        return f"{n_rows} embeddings did not fit into memory={self._memory} and were read from disk in blocks."
 
     @property
     def is_remote(self) -> bool:

@@ -82,6 +82,17 @@ def test_an_approximate_index_shares_the_embeddings_and_tells_its_recall(evidenc
 
 
 @pytest.mark.slow
+def test_embeddings_beyond_the_memory_given_are_read_from_disk_and_said_to_be(evidence, indexed):
+    retriever, folder = indexed
+    streamed = Dense(memory="64KB")
+    streamed.open(evidence.corpus, folder)
+    exact = search_all(retriever, evidence.corpus, evidence.queries, 20)
+    assert search_all(streamed, evidence.corpus, evidence.queries, 20) == exact
+    assert streamed.notes() == ["91 embeddings did not fit into memory=64KB and were read from disk in blocks."]
+    assert retriever.notes() == []
+
+
+@pytest.mark.slow
 def test_prefixes_change_what_is_encoded(evidence, indexed, tmp_path):
     retriever, folder = indexed
     prefixed = Dense(document_prefix="passage: ")

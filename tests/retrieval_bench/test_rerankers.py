@@ -32,12 +32,12 @@ from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.registry import StageSpec
 from bench_core.testing import check
 from retrieval_bench.model_files import ModelFiles
-from retrieval_bench.testing import RerankerContract
 from retrieval_bench.rerankers.base import RERANKERS, RerankerBase, create_reranker
 from retrieval_bench.rerankers.cross_encoder import CrossEncoder, MonoBert
 from retrieval_bench.rerankers.lora import LoraAdapter
 from retrieval_bench.rerankers.monot5 import MonoT5
 from retrieval_bench.rerankers.rankllama import RankLlama
+from retrieval_bench.testing import RerankerContract
 from retrieval_bench.types import Candidates, Description, Document, Query
 
 sys.path.insert(0, str(Path(__file__).parent))
