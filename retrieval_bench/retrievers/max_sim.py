@@ -198,7 +198,8 @@ def _search_block(block: _Block, group: _Group, best: Sequence[_Best]) -> None:
     for query in np.flatnonzero(possible.any(axis=0)).tolist():
         rows, columns = np.flatnonzero(possible[:, query]), group.columns[query]
         chosen = torch.from_numpy(rows).to(products.device)
-        near = products[chosen][:, :, columns] >= (greatest[chosen][:, columns] - 2 * error[columns])[:, None, :]
+        least_near = greatest[:, columns][chosen] - 2 * error[columns]
+        near = products[:, :, columns][chosen] >= least_near[:, None, :]
         scores = _exact_scores(block.tokens, chosen, group.tokens[columns], near)
         best[query].offer(scores.cpu().numpy(), rows + block.first)
 

@@ -49,10 +49,9 @@ def same(left: object, right: object) -> bool:
     if isinstance(left, Decimal):
         return left.as_tuple() == right.as_tuple()
     if isinstance(left, datetime.datetime):
-        return (
-            left == right
-            and left.utcoffset() == right.utcoffset()
-            and left.replace(tzinfo=None) == right.replace(tzinfo=None)
+        # Not `==`: across zones Python calls times of an hour that the clocks repeat unequal to everything (PEP 495).
+        return left.utcoffset() == right.utcoffset() and left.replace(tzinfo=None, fold=0) == right.replace(
+            tzinfo=None, fold=0
         )
     return left == right
 
