@@ -281,8 +281,11 @@ def compare(
     **database: Any,
 ) -> None:
     """Compare generators with a baseline, question by question: wins, losses and a paired randomisation test."""
+    from bench_core.errors import UserError
     from sql_bench.reporting import comparison_table
 
+    if len({baseline, *generators}) <= len(generators):
+        raise UserError("A system cannot be compared with itself; name each one once.")
     systems = {name: name for name in (baseline, *generators)}
     first, *others = _run(dataset, systems, [comparator], results_dir, database)
     print_table(comparison_table(first, others, n_permutations), form)

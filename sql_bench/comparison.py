@@ -12,6 +12,7 @@ from typing import Any
 
 from bench_core.artifacts import read_json, write_atomically, write_json
 from bench_core.described import user_source
+from bench_core.errors import BadFile
 from bench_core.identity import Json, canonical_json, content_hash
 from bench_core.manifest import slug
 from bench_core.progress import progress
@@ -30,7 +31,7 @@ from sql_bench.types import (
     best_verdict,
 )
 
-_FORMAT = 1
+_FORMAT = 2
 _FAILED_GOLD = {
     Outcome.INVALID_SQL: VerdictKind.GOLD_INVALID,
     Outcome.REFUSED: VerdictKind.GOLD_INVALID,
@@ -81,6 +82,7 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Call
         "format": _FORMAT,
         "comparator": dict(comparator.describe()),
         "user_source": user_source(comparator),
+        "questions": content_hash(repr(question) for question in comparison.dataset.questions),
         "golds": comparison.golds.content_sha256(),
         "executions": comparison.executions.content_sha256(),
         "predictions": content_hash(
@@ -166,21 +168,25 @@ def _write(found: ScoredSystem, made_from: Mapping[str, Json]) -> None:
             "system": found.system,
             "comparator": found.comparator,
             "made_from": dict(made_from),
+            "verdicts_sha256": content_hash([lines]),
             "scores": found.scores.as_json(),
         },
     )
 
 
 def _stored(scores_path: Path, made_from: Mapping[str, Json] | None = None) -> ScoredSystem | None:
-    """What stands in a folder, or None where nothing does or it was not made from what is given."""
+    """What stands in a folder, or None where nothing whole does, or it was not made from what is given."""
     verdicts_path = scores_path.with_name(f"verdicts{scores_path.name.removeprefix('scores')}l")
-    if not scores_path.exists() or not verdicts_path.exists():
+    try:
+        content = read_json(scores_path)
+        text = verdicts_path.read_text(encoding="utf-8")
+        if content["verdicts_sha256"] != content_hash([text]):
+            return None
+    except (FileNotFoundError, BadFile, KeyError, TypeError, UnicodeDecodeError):
         return None
-    content = read_json(scores_path)
     if made_from is not None and canonical_json(content["made_from"]) != canonical_json(made_from):
         return None
-    lines = verdicts_path.read_text(encoding="utf-8").splitlines()
-    verdicts = [_verdict_from_json(json.loads(line)) for line in lines]
+    verdicts = [_verdict_from_json(json.loads(line)) for line in text.splitlines()]
     return ScoredSystem(
         content["dataset_id"], content["system"], content["comparator"], verdicts, count(verdicts), scores_path.parent
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import JsonLines, write_atomically
-from bench_core.errors import BenchError
+from bench_core.errors import BadFile, BenchError
 from bench_core.identity import Json, canonical_json, content_hash, identity_hash
 from sql_bench.types import Evidence, ExecutionResult, Limits, Outcome, SqlBackend, StatementShape, Variant
 from sql_bench.values import result_from_json, result_to_json
@@ -58,8 +58,12 @@ class Executions:
         self._lines = JsonLines(folder / EXECUTIONS)
         self._places: dict[tuple[str, Variant], _Place] = {}
         self._n_lines = 0
-        for offset, record in self._lines.read_with_offsets():
-            self._note(offset, record)
+        for number, (offset, record) in enumerate(self._lines.read_with_offsets(), start=1):
+            try:
+                self._note(offset, record)
+            except (KeyError, TypeError, ValueError) as error:
+                expected = f"expected an execution ({error}); delete the run's folder to redo it"
+                raise BadFile(self._lines.path, expected, number) from error
 
     def evidence(self, item: str) -> Evidence:
         """All runs of an item."""

@@ -275,6 +275,6 @@ class Comparator(Protocol):
 
 
 def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict that counts where a question has several golds: correct, else undetermined, else the first."""
+    """The verdict that counts where a question has several golds: correct, else undetermined, else the nearest."""
     order = {VerdictKind.CORRECT: 0, VerdictKind.UNDETERMINED: 1}
-    return min(verdicts, key=lambda verdict: order.get(verdict.kind, 2))
+    return min(verdicts, key=lambda verdict: (order.get(verdict.kind, 2), -sum(verdict.figures.values())))

@@ -187,13 +187,17 @@ class DuckDbEngine:
             text = text.replace(hidden, shown)
         for table, written in renamed.items():
             text = re.sub(rf"\b{re.escape(table)}\b", lambda _, written=written: written, text)
-        return _SETTING_ADVICE.sub("", text)
+        line = " ".join(_SETTING_ADVICE.sub("", text[:_MOST_CHARACTERS]).split())
+        return "".join(character for character in line if character.isprintable())
 
 
 # What DuckDB cannot decide for literals of its own type, though BigQuery and PostgreSQL can.
 _AMBIGUOUS = re.compile(r"Could not choose a best candidate function")
 
 _TOO_LARGE_A_VALUE = re.compile(r"Cannot create a string of size|Lists larger than|larger than the maximum|too large")
+
+# Of an error's text; it may repeat a value of any length.
+_MOST_CHARACTERS = 500
 
 # Advice that nobody who writes a query can follow.
 _SETTING_ADVICE = re.compile(r"\.? Use TRY\(\.\.\.\).*|, or SET \w+.*", re.DOTALL)

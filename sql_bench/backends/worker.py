@@ -19,7 +19,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sql_bench.backends.duckdb_engine import Deadline, DuckDbEngine, EngineBroken, EngineSettings
 from sql_bench.backends.frames import read_frame, write_frame
@@ -63,7 +63,10 @@ def main() -> None:
         limits = Limits(**request["limits"])
         _limit_cpu(limits.timeout_s)
         result, usable = _execute(engine, settings.dialect, request["sql"], limits, Variant(request["variant"]))
-        write_frame(responses_fd, _encode(result, limits))
+        try:
+            write_frame(responses_fd, _encode(result, limits))
+        except OSError:
+            _leave()
         if not usable:
             return
 
@@ -128,6 +131,12 @@ def _encode(result: ExecutionResult, limits: Limits) -> bytes:
     return json.dumps(result_to_json(replace(too_large, seconds=result.seconds))).encode()
 
 
+def _leave() -> NoReturn:
+    """End without a word, and without a file left behind: the parent is gone."""
+    shutil.rmtree(Path.cwd(), ignore_errors=True)
+    os._exit(0)
+
+
 def _requests(fd: int) -> queue.SimpleQueue[dict[str, Any]]:
     """The parent's messages, read in a thread of its own: it notices at once that the parent is gone."""
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -137,8 +146,7 @@ def _requests(fd: int) -> queue.SimpleQueue[dict[str, Any]]:
             while True:
                 requests.put(json.loads(read_frame(fd, _MAX_REQUEST_BYTES)))
         except (EOFError, OSError):
-            shutil.rmtree(Path.cwd(), ignore_errors=True)
-            os._exit(0)
+            _leave()
 
     threading.Thread(target=read, daemon=True).start()
     return requests

@@ -38,6 +38,8 @@ def rewrite(query: exp.Query, kinds: Kinds) -> exp.Query:
     """
     from sqlglot import exp
 
+    for select in list(query.find_all(exp.Select)):
+        _group_by_aliases(select)
     nodes = list(query.walk(bfs=False))
     for node in nodes:
         _check(node)
@@ -110,6 +112,23 @@ def _check_arguments(node: exp.Expr) -> None:
         raise untranslatable("UNNEST of structs")
     if isinstance(node, exp.GroupConcat | exp.ArrayAgg) and isinstance(node.this, exp.Limit):
         raise untranslatable(f"LIMIT inside {node.sql_name()}")
+
+
+def _group_by_aliases(select: exp.Select) -> None:
+    """A name in GROUP BY is the SELECT list's where both that and a table have it; in DuckDB it is the table's.
+
+    Source: BigQuery's query syntax, GROUP BY: aliases of the SELECT list override names of the FROM clause.
+    """
+    from sqlglot import exp
+
+    group = select.args.get("group")
+    if group is None:
+        return
+    aliased = {item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)}
+    for key in list(group.expressions):
+        meant = aliased.get(key.name.lower()) if isinstance(key, exp.Column) and not key.table else None
+        if meant is not None and (not isinstance(meant, exp.Column) or meant.name.lower() != key.name.lower()):
+            key.replace(meant.copy())
 
 
 @cache

@@ -39,6 +39,8 @@ class ReplayGenerator:
             detail = "the file holds no prediction for this question"
             return Prediction(question.question_id, "", PredictionStatus.NO_SQL, detail=detail)
         text, is_statement = line
+        if not text.strip():
+            return Prediction(question.question_id, text, PredictionStatus.NO_SQL, detail="the prediction is empty")
         if is_statement:
             return Prediction(question.question_id, text, PredictionStatus.SQL, text)
         return prediction_from_text(question.question_id, text, database.dialect)
