@@ -16,7 +16,8 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 fast: $(VENV)/.dev
-	$(BIN)/pytest -q -m "not slow and not gpu and not network and not bigquery" -n 2
+# One thread each: two processes on two cores are slower with more.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not gpu and not network and not bigquery" -n 2
 
 # One process at a time: the slow tests measure memory and kill processes.
 slow: $(VENV)/.dev
