@@ -185,7 +185,10 @@ class ExactEngine:
         k1, b = self._weighting.k1, self._weighting.b
         # k1 · (1 − b + b · |x| / avgdl), the part of w(t, x) that depends on |x| alone, is linear in it.
         self._offset, self._slope = k1 * (1 - b), k1 * b / average_length
-        self._saturations = self._offset + self._slope * index.lengths.astype("float64")
+        saturations = self._offset + self._slope * index.lengths.astype("float64")
+        # tf / (tf + saturation) of every posting, and its row in numpy's own index type: every search needs both.
+        self._rows = index.rows.astype("intp")
+        self._impacts = index.frequencies / (index.frequencies + saturations[self._rows])
 
     def best(self, text: str, k: int) -> Found:
         """See `Engine`."""
@@ -199,14 +202,15 @@ class ExactEngine:
         """The score of every document: (n_documents,) float64, 0 where no term is shared."""
         import numpy as np
 
-        numbers, n_documents = self._index.term_numbers, len(self._saturations)
+        numbers, n_documents = self._index.term_numbers, len(self._index.lengths)
         frequencies = Counter(numbers[term] for term in self.analyzer.tokens(text) if term in numbers)
         scores = np.zeros(n_documents)
         for number, frequency in frequencies.items():
-            rows, tf = self._index.postings(number)
-            idf = math.log(1 + (n_documents - len(rows) + 0.5) / (len(rows) + 0.5))
+            span = slice(*self._index.term_starts[number : number + 2].tolist())
+            n_with = span.stop - span.start
+            idf = math.log(1 + (n_documents - n_with + 0.5) / (n_with + 0.5))
             factor = idf * self._query_weight(frequency, idf, frequencies.total())
-            scores[rows] += factor * (tf / (tf + self._saturations[rows]))
+            np.add.at(scores, self._rows[span], factor * self._impacts[span])
         return scores
 
     def _query_weight(self, frequency: int, idf: float, query_length: int) -> float:
