@@ -27,7 +27,17 @@ _LINE_START = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ANYWHERE = re.compile(
-    rf"\bSELECT\b|(?i:{_WITH})|\b(?i:select\s++(?:distinct\b|count\b|\*|[\w`\".]++\s*+(?:,|(?<=\s)from\b)))"
+    rf"\bSELECT\b|(?i:{_WITH})|\b(?i:select\s++(?:distinct\b|count\b|\*|case\s++when\b"
+    r"|(?:max|min|sum|avg|round|coalesce|cast|concat|lower|upper)\s*+\(|[\w`\".]++\s*+(?:,|(?<=\s)from\b)))"
+)
+# Another statement before the query: one that ends with a semicolon, or whose last part the query is.
+_STATEMENT_BEFORE = re.compile(
+    r"^[ \t`>]*+(?:(?:create|drop|alter|truncate)\s++(?:or\s++replace\s++)?(?:temp\w*+\s++)?"
+    r"(?:table|view|schema|database|index|function|macro|sequence|type)\b"
+    r"|insert\s++into\b|delete\s++from\b|update\s++[\w.`\"]++\s++set\b|merge\s++into\b|attach\s++['\"]|copy\s++\S++\s++"
+    r"(?:to|from)\b|(?:install|load)\s++\w++\s*+;|set\s++\w++\s*+(?:=|to\b)|declare\s++\w++\b|pragma\b)"
+    r"(?:[^;]*+;|[^;]*\bas[\s(]*+\Z|[\w.`\"\s]++(?:\([^()]*+\))?[\s(]*+\Z)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _STATEMENT_START = re.compile(
     r"\s*(?:select|with|from|insert|update|delete|merge|create|drop|alter|truncate|replace|grant|revoke|attach|detach|"
@@ -69,6 +79,8 @@ def extract(raw: str, dialect: str) -> Extraction:
     if fenced is not None:
         return _one_statement(fenced, dialect)
     start = _query_start(text)
+    if start is not None and _STATEMENT_BEFORE.search(text[:start]):
+        return Extraction(PredictionStatus.REFUSED, detail="another statement stands before the query")
     if start is not None:
         return _one_statement(_unwrapped(text, start), dialect)
     if _ABSTENTION.search(text):

@@ -32,13 +32,17 @@ _ENGINE_EXPRESSIONS = frozenset(
 )
 _ENGINE_TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range"})
 
+# Where no column has such a name, DuckDB reads it as a call that tells of the session or of the mirror's file. `user`
+# is not among them: people name columns so, and all it tells is "duckdb".
+_SESSION_VALUES = frozenset({"current_catalog", "current_schema", "current_user", "current_role", "session_user"})
 
-def check_engine_tree(content: Mapping[str, Any], tables: Iterable[str]) -> None:
+
+def check_engine_tree(content: Mapping[str, Any], tables: Mapping[str, Iterable[str]]) -> None:
     """Check DuckDB's own parse of the text that is to be run.
 
     Args:
         content: what `json_serialize_sql` made of the text.
-        tables: the mirror's tables.
+        tables: the mirror's tables, and the columns of each.
 
     Raises:
         Rejected: anything in it is not allow-listed.
@@ -50,14 +54,16 @@ def check_engine_tree(content: Mapping[str, Any], tables: Iterable[str]) -> None
         raise Rejected(Outcome.REFUSED, f"one statement is run at a time, not {len(statements)}")
     if statements[0].get("named_param_map"):
         raise Rejected(Outcome.REFUSED, "a statement may not have parameters")
-    _EngineTree(frozenset(name.lower() for name in tables)).check(statements[0]["node"], frozenset())
+    columns = frozenset(column.lower() for names in tables.values() for column in names)
+    _EngineTree(frozenset(name.lower() for name in tables), columns).check(statements[0]["node"], frozenset())
 
 
 class _EngineTree:
     """A walk over DuckDB's tree that knows which names of common table expressions are in scope."""
 
-    def __init__(self, tables: frozenset[str]) -> None:
+    def __init__(self, tables: frozenset[str], columns: frozenset[str]) -> None:
         self._tables = tables
+        self._session_values = _SESSION_VALUES - columns
 
     def check(self, node: object, scope: frozenset[str]) -> None:
         if isinstance(node, list):
@@ -92,6 +98,9 @@ class _EngineTree:
     def _check_expression(self, node: Mapping[str, Any]) -> None:
         if node["class"] not in _ENGINE_EXPRESSIONS:
             raise Rejected(Outcome.REFUSED, f"{words(node['class'])} is not allowed in a query")
+        names = node.get("column_names", ())
+        if len(names) == 1 and str(names[0]).lower() in self._session_values:
+            raise Rejected(Outcome.REFUSED, f"{names[0]} is not a column of this database")
         if "function_name" in node:
             if node.get("schema") or node.get("catalog") or _is_qualified(node):
                 raise Rejected(Outcome.REFUSED, f"{node['function_name']} may not be called with a schema")

@@ -148,24 +148,25 @@ def _duplicate_free(query: exp.Query) -> bool:
         return True
     if any(group.args.get(kind) for kind in ("rollup", "cube", "grouping_sets")):
         return False
-    projected = [projection.unalias() for projection in query.selects]
-    names = {projection.alias_or_name.lower() for projection in query.selects}
-    return bool(group.expressions) and all(_is_projected(key, projected, names) for key in group.expressions)
+    return bool(group.expressions) and all(_is_projected(key, query.selects) for key in group.expressions)
 
 
-def _is_projected(key: exp.Expr, projected: list[exp.Expr], names: set[str]) -> bool:
+def _is_projected(key: exp.Expr, selects: list[exp.Expr]) -> bool:
     """Whether a GROUP BY key, which may be a position or an alias, is one of the columns."""
     from sqlglot import exp
 
     if isinstance(key, exp.Literal) and not key.is_string:
         return True
-    if any(key == projection for projection in projected):
+    projected = [projection.unalias() for projection in selects]
+    if key in projected:
         return True
-    return (
-        isinstance(key, exp.Column)
-        and key.name.lower() in names
-        and not any(isinstance(p, exp.Star) for p in projected)
-    )
+    if not isinstance(key, exp.Column):
+        return False
+    if not key.table:
+        names = {projection.alias_or_name.lower() for projection in selects}
+        return key.name.lower() in names and not any(isinstance(p, exp.Star) for p in projected)
+    # Of two tables' columns of one name only a qualified one can be meant, so an unqualified one is the key's.
+    return any(isinstance(p, exp.Column) and not p.table and p.name.lower() == key.name.lower() for p in projected)
 
 
 def _aggregates_all(query: exp.Select) -> bool:

@@ -176,7 +176,7 @@ class DuckDbEngine:
             outcome = Outcome.RESOURCE_LIMIT
         elif isinstance(error, duckdb.ParserException):
             outcome = self._unparsable(text)
-        elif isinstance(error, duckdb.NotImplementedException) or _AMBIGUOUS.search(text):
+        elif isinstance(error, duckdb.NotImplementedException) or _OTHERWISE_ELSEWHERE.search(text):
             outcome = self._not_the_engines()
         return Rejected(outcome, self._in_the_models_words(text, renamed))
 
@@ -191,10 +191,13 @@ class DuckDbEngine:
         return "".join(character for character in line if character.isprintable())
 
 
-# What DuckDB cannot decide for literals of its own type, though BigQuery and PostgreSQL can.
-_AMBIGUOUS = re.compile(r"Could not choose a best candidate function")
+# What DuckDB cannot decide for literals of its own type, though BigQuery and PostgreSQL can; and texts that are no
+# JSON, for which BigQuery's functions give NULL.
+_OTHERWISE_ELSEWHERE = re.compile(r"Could not choose a best candidate function|Malformed JSON")
 
-_TOO_LARGE_A_VALUE = re.compile(r"Cannot create a string of size|Lists larger than|larger than the maximum|too large")
+_TOO_LARGE_A_VALUE = re.compile(
+    r"Cannot create a string of size|Lists larger than|larger than the maximum|too large|Max expression depth"
+)
 
 # Of an error's text; it may repeat a value of any length.
 _MOST_CHARACTERS = 500

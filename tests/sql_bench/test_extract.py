@@ -46,12 +46,19 @@ ANSWER = "SELECT a FROM t"
         "<think>Maybe SELECT b FROM t; DROP TABLE t\n```sql\nSELECT c FROM t\n```</think>SELECT a FROM t",
         "<think>hm</think>\n```sql\nSELECT a FROM t\n```",
         "SELECT a FROM t; -- done",
+        "Drop the table of my earlier answer; this one is better:\nSELECT a FROM t",
+        "Set a limit;\nSELECT a FROM t",
         ";\nSELECT a FROM t",
     ],
 )
 def test_one_statement_is_taken(raw):
     found = extract(raw, "bigquery")
     assert (found.status, " ".join((found.sql or "").split())) == (SQL, ANSWER)
+
+
+@pytest.mark.parametrize("sql", ["select max(a) from t", "select case when a then 1 end from t", "select a, b from t"])
+def test_small_letters_in_a_sentence_are_a_query_too(sql):
+    assert extract(f"I would use {sql}", "bigquery").sql == sql
 
 
 @pytest.mark.parametrize(
@@ -80,6 +87,12 @@ def test_a_statement_is_taken_whole(sql):
         "SELECT 1; DROP TABLE t",
         "SELECT ';'; DELETE FROM t;",
         "SELECT 1; -- harmless\n ATTACH 'x.db'",
+        "DROP TABLE t; SELECT 1",
+        "Here it is:\nCREATE TEMP TABLE u AS SELECT 1;\nSELECT * FROM u",
+        "CREATE TABLE u AS (SELECT 1)",
+        "INSERT INTO t (a) SELECT 1",
+        "SET threads = 1;\nSELECT 1",
+        "update t set a = 1;\nselect a from t",
     ],
 )
 def test_two_statements_are_refused(raw):

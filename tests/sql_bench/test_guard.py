@@ -115,7 +115,7 @@ def call(name, schema="", catalog=""):
     ],
 )
 def test_engine_trees_that_pass(content):
-    guard_engine.check_engine_tree(content, ["Drugs"])
+    guard_engine.check_engine_tree(content, {"Drugs": ["Name"]})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_engine_trees_that_pass(content):
 )
 def test_engine_trees_that_do_not(content):
     with pytest.raises(Rejected) as caught:
-        guard_engine.check_engine_tree(content, ["Drugs"])
+        guard_engine.check_engine_tree(content, {"Drugs": ["Name"]})
     assert caught.value.outcome is Outcome.REFUSED
 
 
