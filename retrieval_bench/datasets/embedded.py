@@ -13,12 +13,6 @@ from retrieval_bench.datasets.dataset import Dataset, DatasetCard
 from retrieval_bench.datasets.folder import dataset_of_folder
 
 _FOLDER = Path(__file__).parent / "demo"
-_EVIDENCE = DatasetCard(
-    "demo/evidence",
-    "clinical vignettes and the passages that answer them by inference (R2MED's shape, synthetic)",
-    licence="CC0-1.0",
-    revision="1",
-)
 _EHR = DatasetCard(
     "demo/ehr",
     "entities searched in fictional discharge summaries, across patients (CliniQ's shape, synthetic)",
@@ -26,11 +20,23 @@ _EHR = DatasetCard(
     revision="1",
     k=1000,
 )
-_CARDS = (_EVIDENCE, _EHR)
+
+
+def _reasoning_card(name: str, description: str) -> DatasetCard:
+    """A set in R2MED's shape, one for each of its three tasks."""
+    return DatasetCard(f"demo/{name}", f"{description} (R2MED's shape, synthetic)", licence="CC0-1.0", revision="1")
+
+
+_CARDS = (
+    _reasoning_card("qa", "questions about everyday biology and the reference texts that explain what is behind them"),
+    _reasoning_card("evidence", "clinical vignettes and the passages that answer them by inference"),
+    _reasoning_card("cases", "descriptions of patients and cases of others who have the same disease"),
+    _EHR,
+)
 
 
 class DemoDatasets:
-    """Embedded synthetic sets (`demo/evidence`, `demo/ehr`)."""
+    """Embedded synthetic sets: `demo/qa`, `demo/evidence`, `demo/cases`, `demo/ehr`."""
 
     def cards(self) -> Sequence[DatasetCard]:
         """The embedded sets."""

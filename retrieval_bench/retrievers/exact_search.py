@@ -47,7 +47,7 @@ class ExactSearch:
     vectors: CorpusVectors
     memory_bytes: int
 
-    @property
+    @cached_property
     def is_held(self) -> bool:
         """Whether all vectors stay in memory, or are read from disk at each search."""
         return 2 * len(self.vectors.rows) * self.vectors.rows.dim * 4 <= self.memory_bytes
@@ -85,19 +85,21 @@ class ExactSearch:
                 break
             scores, rows = self._propose(queries[open_queries], n_proposed)
             for number, query_rows, proposed in zip(open_queries.tolist(), rows, scores, strict=True):
-                exact = exact_scores(self._take(query_rows), queries[number])
-                if self._is_clear(exact, proposed, queries[number], k):
-                    found[number] = query_rows, exact
+                error = self._greatest_error(queries[number])
+                # What is proposed this far below the k-th is neither among the k best nor ties with them.
+                in_reach = query_rows[proposed >= proposed[k - 1] - 3 * error]
+                exact = exact_scores(self._take(in_reach), queries[number])
+                kth = np.partition(exact, len(exact) - k)[len(exact) - k]
+                if kth > proposed[-1] + error:  # nothing that was not proposed can reach it
+                    found[number] = in_reach, exact
             n_proposed *= 2
         return [found[number] for number in range(len(queries))]
 
-    def _is_clear(self, exact: Float32s, proposed: Float32s, query: Float32s, k: int) -> bool:
-        """Whether nothing that was not proposed can reach the k-th score."""
+    def _greatest_error(self, query: Float32s) -> float:
+        """How far a proposed score may be from the true one."""
         import numpy as np
 
-        kth = np.partition(exact, len(exact) - k)[len(exact) - k]
-        error = _FLOAT32_ROUNDING * len(query) * self.vectors.greatest_norm * float(np.linalg.norm(query))
-        return bool(kth > proposed[-1] + error)
+        return _FLOAT32_ROUNDING * len(query) * self.vectors.greatest_norm * float(np.linalg.norm(query))
 
     def _propose(self, queries: Float32s, n: int) -> tuple[Float32s, Int64s]:
         """The n best of all rows by FAISS's arithmetic: scores and rows (n_queries, n), best first."""
@@ -133,19 +135,17 @@ class ExactSearch:
         yield from self.vectors.rows.blocks(max(self.memory_bytes // _SHARE_OF_A_BLOCK // row_bytes, 1))
 
     def _take(self, rows: Int64s) -> Float32s:
-        return self._held[rows] if self.is_held else self.vectors.rows.take(rows)
+        return self._held.take(rows, axis=0) if self.is_held else self.vectors.rows.take(rows)
 
 
 def exact_scores(vectors: Float32s, query: Float32s) -> Float32s:
     """Inner products (n,) of vectors (n, dim) with a query in float64, rounded once.
 
-    einsum sums each row alike wherever it stands; BLAS need not.
+    One dot product a row, alike wherever the row stands; a matrix product need not be.
     """
     import numpy as np
 
-    products: NDArray[np.float64] = np.einsum(
-        "ij,j->i", vectors.astype(np.float64), query.astype(np.float64), optimize=False
-    )
+    products: NDArray[np.float64] = np.vecdot(vectors.astype(np.float64), query.astype(np.float64))
     return products.astype(np.float32)
 
 

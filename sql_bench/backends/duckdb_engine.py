@@ -193,7 +193,7 @@ class DuckDbEngine:
 
 # What DuckDB cannot decide for literals of its own type, though BigQuery and PostgreSQL can; and texts that are no
 # JSON, for which BigQuery's functions give NULL.
-_OTHERWISE_ELSEWHERE = re.compile(r"Could not choose a best candidate function|Malformed JSON")
+_OTHERWISE_ELSEWHERE = re.compile(r"Could not choose a best candidate function|Malformed JSON|is not translated")
 
 _TOO_LARGE_A_VALUE = re.compile(
     r"Cannot create a string of size|Lists larger than|larger than the maximum|too large|Max expression depth"

@@ -12,11 +12,24 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sql_bench.dialect.bigquery_casts import NUMERIC, cast, error_call, wide
-from sql_bench.dialect.bigquery_dates import as_date, check_week, date_text, elapsed, extract
+from sql_bench.dialect import bigquery_numbers as numbers
+from sql_bench.dialect import bigquery_strings as strings
+from sql_bench.dialect.bigquery_aliases import write_out_aliases
+from sql_bench.dialect.bigquery_casts import cast
+from sql_bench.dialect.bigquery_dates import (
+    as_date,
+    as_timestamp,
+    check_week,
+    date_text,
+    elapsed,
+    extract,
+    from_unix_date,
+)
 from sql_bench.dialect.bigquery_format import format_call
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.like import with_backslash_escape
+from sql_bench.dialect.names import Names
+from sql_bench.dialect.schema import Schema
 from sql_bench.guard_names import read_groups
 from sql_bench.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
@@ -29,8 +42,12 @@ MAX_REWRITTEN_NODES = 20_000
 at each level. Ours: many times what a long statement needs, and well under a second of work."""
 
 
-def rewrite(query: exp.Query, kinds: Kinds) -> exp.Query:
+def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
     """Mend a statement for DuckDB, in place.
+
+    Args:
+        query: its tree, which names the mirror's tables.
+        schema: those tables.
 
     Raises:
         Rejected: untranslatable, where it holds something that is not known to agree; invalid_sql, where BigQuery has
@@ -38,8 +55,10 @@ def rewrite(query: exp.Query, kinds: Kinds) -> exp.Query:
     """
     from sqlglot import exp
 
-    for select in list(query.find_all(exp.Select)):
-        _group_by_aliases(select)
+    names = Names(schema)
+    write_out_aliases(query, names)
+    numbers.compare_correlations_as_null(query, names)
+    kinds = Kinds(query, names)
     nodes = list(query.walk(bfs=False))
     for node in nodes:
         _check(node)
@@ -81,14 +100,22 @@ def _check(node: exp.Expr) -> None:
         if verdict is None:
             raise untranslatable(f"the function {name if anonymous else node.sql_name()}")
         _check_arguments(node)
-    elif isinstance(node, exp.Select) and node.args.get("kind") == "VALUE" and node.parent is None:
-        raise untranslatable("SELECT AS VALUE")
+    elif isinstance(node, exp.Select) and node.args.get("kind") and _gives_rows(node):
+        raise untranslatable(f"SELECT AS {node.args['kind']}")
     elif isinstance(node, exp.Table) and node.args.get("version"):
         raise untranslatable("FOR SYSTEM_TIME AS OF")
     elif isinstance(node, exp.TableSample):
         raise untranslatable("TABLESAMPLE")
     elif isinstance(node, exp.JSONExtractQuote | exp.Collate | exp.Pseudocolumn | exp.Overlaps | exp.Glob):
         raise untranslatable(type(node).__name__)
+
+
+def _gives_rows(select: exp.Select) -> bool:
+    """Whether a query is the statement itself or stands in FROM, where BigQuery takes a struct for a row."""
+    from sqlglot import exp
+
+    place = select.parent
+    return place is None or (isinstance(place, exp.Subquery) and isinstance(place.parent, exp.From | exp.Join))
 
 
 def _check_arguments(node: exp.Expr) -> None:
@@ -114,34 +141,35 @@ def _check_arguments(node: exp.Expr) -> None:
         raise untranslatable(f"LIMIT inside {node.sql_name()}")
 
 
-def _group_by_aliases(select: exp.Select) -> None:
-    """A name in GROUP BY is the SELECT list's where both that and a table have it; in DuckDB it is the table's.
-
-    Source: BigQuery's query syntax, GROUP BY: aliases of the SELECT list override names of the FROM clause.
-    """
-    from sqlglot import exp
-
-    group = select.args.get("group")
-    if group is None:
-        return
-    aliased = {item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)}
-    for key in list(group.expressions):
-        meant = aliased.get(key.name.lower()) if isinstance(key, exp.Column) and not key.table else None
-        if meant is not None and (not isinstance(meant, exp.Column) or meant.name.lower() != key.name.lower()):
-            key.replace(meant.copy())
-
-
 @cache
 def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
     from sqlglot import exp
 
     return {
-        exp.Literal: _literal,
-        exp.Add: _integer_arithmetic,
-        exp.Sub: _subtraction,
-        exp.Mul: _integer_arithmetic,
-        exp.Div: _division,
+        exp.Literal: numbers.literal,
+        exp.Add: numbers.arithmetic,
+        exp.Sub: numbers.subtraction,
+        exp.Mul: numbers.arithmetic,
+        exp.Div: numbers.division,
+        exp.Sum: numbers.integer_sum,
+        exp.Window: numbers.window,
+        exp.Corr: numbers.correlation,
+        exp.BitwiseCount: numbers.bit_count,
+        exp.BitwiseLeftShift: numbers.shift,
+        exp.BitwiseRightShift: numbers.shift,
+        exp.Exp: numbers.finite,
+        exp.Pow: numbers.finite,
         exp.Like: lambda node, kinds: with_backslash_escape(node),
+        exp.Concat: strings.concat,
+        exp.DPipe: strings.concat,
+        exp.Trim: strings.trim,
+        exp.Left: strings.with_count,
+        exp.Right: strings.with_count,
+        exp.Repeat: strings.with_count,
+        exp.Pad: strings.with_count,
+        exp.Substring: strings.substring,
+        exp.Format: format_call,
+        exp.ByteLength: _byte_length,
         exp.Cast: cast,
         exp.TryCast: cast,
         exp.Bracket: _element,
@@ -149,65 +177,21 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.DateAdd: as_date,
         exp.DateSub: as_date,
         exp.DateTrunc: as_date,
+        exp.DateFromUnixDate: from_unix_date,
+        exp.UnixToTime: as_timestamp,
+        exp.StrToTime: as_timestamp,
         exp.TimestampDiff: elapsed,
         exp.TimeToStr: date_text,
         exp.StrToDate: date_text,
-        exp.StrToTime: date_text,
         exp.ParseDatetime: date_text,
-        exp.Format: format_call,
-        exp.Substring: _substring,
         exp.SafeDivide: _safe_divide,
         exp.SafeAdd: _safe_arithmetic,
         exp.SafeSubtract: _safe_arithmetic,
         exp.SafeMultiply: _safe_arithmetic,
         exp.SafeNegate: _safe_arithmetic,
         exp.SafeFunc: lambda node, kinds: _null_if_it_fails(node.this.copy()),
-        exp.Exp: _finite,
-        exp.Pow: _finite,
-        exp.ByteLength: _byte_length,
         exp.ApproxDistinct: lambda node, kinds: exp.Count(this=exp.Distinct(expressions=[node.this.copy()])),
     }
-
-
-def _literal(node: exp.Literal, kinds: Kinds) -> exp.Expr:
-    """0.1 is a FLOAT64; DuckDB reads it as a DECIMAL unless it has an exponent."""
-    from sqlglot import exp
-
-    text = str(node.this)
-    if node.is_string or text.isdecimal() or "e" in text.lower() or text.startswith("0x"):
-        return node
-    return exp.Literal.number(f"{text}e0")
-
-
-def _integer_arithmetic(node: exp.Expr, kinds: Kinds) -> exp.Expr:
-    """Small integer literals are 32-bit in DuckDB, and products of two overflow where INT64 does not."""
-    from sqlglot import exp
-
-    left, right = kinds.of(node.this), kinds.of(node.expression)
-    if left is right is Kind.INT:
-        for side in (node.this, node.expression):
-            if isinstance(side, exp.Literal):
-                side.replace(exp.cast(side.copy(), "BIGINT"))
-                break
-    elif isinstance(node, exp.Mul) and Kind.NUMERIC in (left, right) and {left, right} <= {Kind.NUMERIC, Kind.INT}:
-        return exp.cast(node.copy(), NUMERIC)
-    return node
-
-
-def _subtraction(node: exp.Sub, kinds: Kinds) -> exp.Expr:
-    """The difference of two dates is an INTERVAL of days; DuckDB makes it a number."""
-    from sqlglot import exp
-
-    if kinds.of(node.this) is kinds.of(node.expression) is Kind.DATE:
-        return exp.Anonymous(this="TO_DAYS", expressions=[exp.cast(exp.paren(node.copy()), "INT")])
-    return _integer_arithmetic(node, kinds)
-
-
-def _division(node: exp.Div, kinds: Kinds) -> exp.Expr:
-    """A NUMERIC divided by one is a NUMERIC; DuckDB makes it a DOUBLE."""
-    from sqlglot import exp
-
-    return exp.cast(exp.paren(node.copy()), NUMERIC) if kinds.of(node) is Kind.NUMERIC else node
 
 
 def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
@@ -229,38 +213,8 @@ def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
             this=exp.paren(exp.Sub(this=index.copy(), expression=exp.Literal.number(first))), expression=size
         ),
     )
-    error = error_call(exp.Literal.string("Array index out of bounds"))
+    error = strings.error_call("Array index out of bounds")
     return exp.Case(ifs=[exp.If(this=outside, true=error)], default=node.copy())
-
-
-def _substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:
-    """Position 0 is the first character, and one before the beginning is the beginning."""
-    from sqlglot import exp
-
-    start = node.args.get("start")
-    if kinds.of(node.this) is Kind.BYTES:
-        raise untranslatable("SUBSTR of bytes")
-    if start is None or (isinstance(start, exp.Literal) and str(start.this).isdecimal() and int(start.this) > 0):
-        return node
-    length = exp.Anonymous(this="LENGTH", expressions=[node.this.copy()])
-    from_end = exp.Add(
-        this=exp.Greatest(
-            this=exp.Add(this=length, expression=exp.paren(start.copy())), expressions=[exp.Literal.number(0)]
-        ),
-        expression=exp.Literal.number(1),
-    )
-    zero = exp.Literal.number(0)
-    node.set(
-        "start",
-        exp.Case(
-            ifs=[
-                exp.If(this=exp.LT(this=start.copy(), expression=zero), true=from_end),
-                exp.If(this=exp.EQ(this=start.copy(), expression=zero.copy()), true=exp.Literal.number(1)),
-            ],
-            default=start.copy(),
-        ),
-    )
-    return node
 
 
 def _safe_divide(node: exp.SafeDivide, kinds: Kinds) -> exp.Expr:
@@ -276,28 +230,22 @@ def _safe_arithmetic(node: exp.Func, kinds: Kinds) -> exp.Expr:
 
     operators: Mapping[type, type[exp.Binary]]
     operators = {exp.SafeAdd: exp.Add, exp.SafeSubtract: exp.Sub, exp.SafeMultiply: exp.Mul}
-    left = exp.paren(wide(node.this, kinds))
+    left = exp.paren(numbers.wide(node.this, kinds))
     if isinstance(node, exp.SafeNegate):
         return _null_if_it_fails(exp.Neg(this=left))
     return _null_if_it_fails(operators[type(node)](this=left, expression=exp.paren(node.expression.copy())))
 
 
 def _null_if_it_fails(expression: exp.Expr) -> exp.Expr:
-    """DuckDB's TRY, which takes neither aggregates nor subqueries."""
+    """DuckDB's TRY, which takes neither aggregates nor subqueries nor the calls of ERROR that the rules write."""
     from sqlglot import exp
 
-    if expression.find(exp.AggFunc, exp.Window, exp.Query):
-        raise untranslatable("a SAFE function of an aggregate or a subquery")
+    for branch in expression.args["ifs"] if isinstance(expression, exp.Case) else ():
+        if strings.is_error_call(branch.args["true"]):
+            branch.set("true", exp.Null())
+    if expression.find(exp.AggFunc, exp.Window, exp.Query) or any(map(strings.is_error_call, expression.walk())):
+        raise untranslatable("a SAFE function of an aggregate, a subquery or a value that may be an error")
     return exp.Try(this=expression)
-
-
-def _finite(node: exp.Func, kinds: Kinds) -> exp.Expr:
-    """EXP and POW beyond the largest float are an error; DuckDB gives infinity."""
-    from sqlglot import exp
-
-    overflows = exp.Anonymous(this="ISINF", expressions=[exp.cast(node.copy(), "DOUBLE")])
-    message = exp.Literal.string(f"Floating point error in function: {node.sql_name()}")
-    return exp.Case(ifs=[exp.If(this=overflows, true=error_call(message))], default=node.copy())
 
 
 def _byte_length(node: exp.ByteLength, kinds: Kinds) -> exp.Expr:

@@ -49,10 +49,32 @@ def _week_number(value: exp.Expr, directive: str) -> exp.Expr:
 
 
 def as_date(node: exp.Expr, kinds: Kinds) -> exp.Expr:
-    """DATE_ADD and DATE_SUB of a DATE are a DATE; DuckDB makes them a TIMESTAMP."""
+    """DATE_ADD, DATE_SUB and DATE_TRUNC of a DATE are a DATE; DuckDB makes them a TIMESTAMP."""
     from sqlglot import exp
 
-    return exp.cast(exp.paren(node.copy()), "DATE") if kinds.of(node.this) in (Kind.DATE, None) else node
+    return exp.cast(exp.paren(node.copy()), "DATE") if kinds.of(node) is Kind.DATE else node
+
+
+def from_unix_date(node: exp.DateFromUnixDate, kinds: Kinds) -> exp.Expr:
+    """A DATE; sqlglot's addition of days is a TIMESTAMP."""
+    from sqlglot import exp
+
+    return exp.cast(exp.paren(node.copy()), "DATE")
+
+
+def as_timestamp(node: exp.StrToTime | exp.UnixToTime, kinds: Kinds) -> exp.Expr:
+    """PARSE_TIMESTAMP, TIMESTAMP_MILLIS and TIMESTAMP_MICROS are instants, in UTC; DuckDB's have no zone.
+
+    Raises:
+        Rejected: untranslatable, for PARSE_TIMESTAMP with a zone.
+    """
+    from sqlglot import exp
+
+    if node.args.get("zone"):
+        raise untranslatable("PARSE_TIMESTAMP with a time zone")
+    if isinstance(node, exp.StrToTime):
+        check_date_format(node.args.get("format"))
+    return exp.cast(node.copy(), "TIMESTAMPTZ")
 
 
 def check_week(unit: exp.Expr | None) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sql_bench.dialect.bigquery_strings import as_text
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
@@ -68,17 +69,6 @@ def check_date_format(template: exp.Expr | None) -> None:
         raise untranslatable(f"the date format {template.this!r}")
 
 
-def float_as_text(value: exp.Expr) -> exp.Expr:
-    """A FLOAT64 as BigQuery writes it: 15 significant digits, or 17 where those do not lead back to the value."""
-    from sqlglot import exp
-
-    short, long = (
-        exp.func("PRINTF", exp.Literal.string(form), value.copy(), dialect="duckdb") for form in ("%.15g", "%.17g")
-    )
-    leads_back = exp.EQ(this=exp.cast(short.copy(), "DOUBLE"), expression=value.copy())
-    return exp.Case(ifs=[exp.If(this=leads_back, true=short)], default=long)
-
-
 def _formatted(match: re.Match[str], value: exp.Expr, kind: Kind | None) -> exp.Expr:
     from sqlglot import exp
 
@@ -107,7 +97,10 @@ def _as_plain_text(value: exp.Expr, kind: Kind | None) -> exp.Expr:
 
     if kind not in (Kind.TEXT, Kind.INT, Kind.BOOL, Kind.DATE, Kind.FLOAT):
         raise untranslatable(f"FORMAT's %t for a {kind.value if kind else 'value of unknown type'}")
-    text = float_as_text(value) if kind is Kind.FLOAT else exp.cast(value.copy(), "TEXT")
+    text = as_text(value, kind)
+    if kind is Kind.FLOAT:  # always with a point: 1.0
+        whole, with_point = exp.Literal.string("^(-?[0-9]+)$"), exp.Literal.string(r"\1.0")
+        text = exp.Anonymous(this="REGEXP_REPLACE", expressions=[text, whole, with_point])
     return exp.Coalesce(this=text, expressions=[exp.Literal.string("NULL")])
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sql_bench.dialect.names import Element, Names, TableColumn
 from sql_bench.guard_names import read_groups
 
 if TYPE_CHECKING:
@@ -63,29 +64,21 @@ class Kinds:
 
     Args:
         query: the statement's tree.
-        columns: for each table that the statement names, column -> DuckDB type.
+        names: what its columns stand for.
     """
 
-    def __init__(self, query: exp.Query, columns: Iterable[Mapping[str, str]]) -> None:
+    def __init__(self, query: exp.Query, names: Names) -> None:
         from sqlglot import exp
 
-        self._columns: dict[str, Kind | None] = {}
-        for table in columns:
-            for name, type_name in table.items():
-                self._note_column(name.lower(), kind_of_type(type_name))
+        self._names = names
         # Every node is kept, so that no id is used twice while the tree is being rewritten.
         self._nodes = list(query.walk(bfs=False))
         self._by_id: dict[int, Kind | None] = {}
-        for node in reversed(self._nodes):
-            if not isinstance(node, exp.Identifier):
-                self._by_id[id(node)] = self._kind(node)
-        # Once more, now that aliases of subqueries and common table expressions are known.
-        for node in reversed(self._nodes):
-            if isinstance(node, exp.Alias):
-                self._note_alias(node)
-        for node in reversed(self._nodes):
-            if not isinstance(node, exp.Identifier):
-                self._by_id[id(node)] = self._kind(node)
+        self._open: set[int] = set()  # being looked at: a recursive query comes back to itself
+        # Common table expressions in the order of the text: each names those before it, and a chain of them is long.
+        for cte in [node for node in self._nodes if isinstance(node, exp.CTE)]:
+            self._take(reversed(list(cte.walk(bfs=False))))
+        self._take(reversed(self._nodes))
 
     def of(self, node: object) -> Kind | None:
         """The kind of an expression of the statement; None where it cannot be told."""
@@ -96,16 +89,19 @@ class Kinds:
         self._nodes.append(replacement)
         self._by_id[id(replacement)] = self.of(replaced)
 
-    def _note_column(self, name: str, kind: Kind | None) -> None:
-        self._columns[name] = kind if self._columns.get(name, kind) is kind else None
-
-    def _note_alias(self, node: exp.Alias) -> None:
-        """An alias names a column elsewhere, unless it only repeats a column's own name."""
+    def _take(self, nodes: Iterable[exp.Expr]) -> None:
         from sqlglot import exp
 
-        name = node.alias.lower()
-        if not (isinstance(node.this, exp.Column) and node.this.name.lower() == name):
-            self._note_column(name, self.of(node.this))
+        for node in nodes:
+            if not isinstance(node, exp.Identifier):
+                self._known(node)
+
+    def _known(self, node: exp.Expr) -> Kind | None:
+        if id(node) not in self._by_id:
+            self._open.add(id(node))
+            self._by_id[id(node)] = self._kind(node)
+            self._open.discard(id(node))
+        return self._by_id[id(node)]
 
     def _kind(self, node: exp.Expr) -> Kind | None:
         from sqlglot import exp
@@ -113,9 +109,14 @@ class Kinds:
         name = type(node).__name__
         functions = _function_kinds()
         if name in functions:
-            return functions[name] or self.of(node.this)
+            return functions[name] or self._known(node.this)
+        if isinstance(node, exp.Distinct):
+            return self._common_of(node.expressions)
+        if isinstance(node, exp.DateAdd | exp.DateSub | exp.DateTrunc):
+            kind = self._known(node.this)
+            return Kind.DATE if kind is Kind.TEXT else kind
         if isinstance(node, exp.Column):
-            return self._columns.get(node.name.lower())
+            return _common(self._meant(item) for item in self._names.meaning(node) if id(item) not in self._open)
         if isinstance(node, exp.Literal):
             return Kind.TEXT if node.is_string else Kind.INT if str(node.this).isdecimal() else Kind.FLOAT
         if isinstance(node, exp.Cast):
@@ -124,22 +125,50 @@ class Kinds:
             return Kind.BOOL
         if isinstance(node, exp.RawString):
             return Kind.TEXT
-        if isinstance(node, exp.Add | exp.Sub | exp.Mul):
+        if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.SafeAdd | exp.SafeSubtract | exp.SafeMultiply):
             return self._arithmetic(node)
         if isinstance(node, exp.Div):
             return Kind.NUMERIC if self._numeric_division(node) else Kind.FLOAT
         if isinstance(node, exp.Case | exp.If | exp.Coalesce | exp.Greatest | exp.Least):
-            return self._branches(node)
-        if isinstance(node, exp.Subquery | exp.Alias):
-            return self.of(node.this)
-        if isinstance(node, exp.Select) and len(node.selects) == 1:
-            return self.of(node.selects[0])
+            return self._common_of(branches(node))
+        if isinstance(node, exp.Bracket):
+            return self._element(node.this)
+        if isinstance(node, exp.Subquery | exp.Alias | exp.SetOperation):
+            return self._known(node.this)
+        if isinstance(node, exp.Select) and len(node.selects) == 1 and not node.args.get("kind"):
+            return self._known(node.selects[0])
+        return None
+
+    def _meant(self, item: exp.Expr | TableColumn | Element) -> Kind | None:
+        if isinstance(item, TableColumn):
+            return kind_of_type(item.type_name)
+        return self._element(item.array) if isinstance(item, Element) else self._known(item)
+
+    def _element(self, array: exp.Expr) -> Kind | None:
+        """The kind of an array's elements."""
+        from sqlglot import exp
+
+        if isinstance(array, exp.Array):
+            return self._common_of(array.expressions)
+        if isinstance(array, exp.GenerateSeries):
+            return self._common_of([array.args.get("start"), array.args.get("end")])
+        if isinstance(array, exp.GenerateDateArray):
+            return Kind.DATE
+        if isinstance(array, exp.Split | exp.RegexpExtractAll):
+            return Kind.TEXT
+        if isinstance(array, exp.ArrayAgg):
+            return self._known(array.this)
+        if isinstance(array, exp.ArrayConcat | exp.ArrayReverse | exp.IgnoreNulls | exp.Paren | exp.Alias):
+            return self._element(array.this)
+        if isinstance(array, exp.Column):
+            meaning = self._names.meaning(array)
+            return _common(_array_kind(item) if isinstance(item, TableColumn) else None for item in meaning)
         return None
 
     def _arithmetic(self, node: exp.Expr) -> Kind | None:
         from sqlglot import exp
 
-        left, right = self.of(node.this), self.of(node.expression)
+        left, right = self._known(node.this), self._known(node.expression)
         if left in _NUMBERS and right in _NUMBERS:
             return max(left, right, key=_NUMBERS.index)
         if isinstance(node.expression, exp.Interval) and left in (Kind.DATE, Kind.DATETIME):
@@ -147,19 +176,35 @@ class Kinds:
         return left if left in (Kind.DATE, Kind.TIMESTAMP) and right in (Kind.INT, None) else None
 
     def _numeric_division(self, node: exp.Expr) -> bool:
-        sides = {self.of(node.this), self.of(node.expression)}
+        sides = {self._known(node.this), self._known(node.expression)}
         return Kind.NUMERIC in sides and sides <= {Kind.NUMERIC, Kind.INT}
 
-    def _branches(self, node: exp.Expr) -> Kind | None:
+    def _common_of(self, nodes: Iterable[exp.Expr | None]) -> Kind | None:
         from sqlglot import exp
 
-        if isinstance(node, exp.Case):
-            branches = [branch.args.get("true") for branch in node.args["ifs"]] + [node.args.get("default")]
-        elif isinstance(node, exp.If):
-            branches = [node.args.get("true"), node.args.get("false")]
-        else:
-            branches = [node.this, *node.expressions]
-        kinds = {self.of(branch) for branch in branches if branch is not None and not isinstance(branch, exp.Null)}
-        if kinds and kinds <= set(_NUMBERS):
-            return max((kind for kind in kinds if kind is not None), key=_NUMBERS.index)
-        return kinds.pop() if len(kinds) == 1 else None
+        return _common(self._known(node) for node in nodes if node is not None and not isinstance(node, exp.Null))
+
+
+def branches(node: exp.Expr) -> list[exp.Expr]:
+    """What a CASE, an IF, or a function that chooses among its arguments, may give."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Case):
+        found = [branch.args.get("true") for branch in node.args["ifs"]] + [node.args.get("default")]
+    elif isinstance(node, exp.If):
+        found = [node.args.get("true"), node.args.get("false")]
+    else:
+        found = [node.this, *node.expressions]
+    return [branch for branch in found if branch is not None]
+
+
+def _common(kinds: Iterable[Kind | None]) -> Kind | None:
+    """The kind that values of several kinds have together."""
+    present = set(kinds)
+    if present and present <= set(_NUMBERS):
+        return max((kind for kind in present if kind is not None), key=_NUMBERS.index)
+    return present.pop() if len(present) == 1 else None
+
+
+def _array_kind(column: TableColumn) -> Kind | None:
+    return kind_of_type(column.type_name.removesuffix("[]")) if column.type_name.endswith("[]") else None

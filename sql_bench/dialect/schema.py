@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench_core.registry import did_you_mean
 from sql_bench.guard import check_table_name
-from sql_bench.rejected import Rejected
+from sql_bench.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def table_references(query: exp.Query, schema: Schema) -> list[TableReference]:
         if not isinstance(node.this, exp.Identifier):  # a table function: the guard looks at its name
             continue
         parts = _parts(node)
-        if len(parts) == 1 and parts[0].lower() in names_in_scope(node):
+        if len(parts) == 1 and parts[0].lower() in ctes_in_scope(node):
             continue
         check_table_name([name.name for name in node.parts])
         check_table_name(parts)
@@ -102,6 +102,9 @@ def point_at_mirror(query: exp.Query, references: Sequence[TableReference]) -> d
 
     Returns:
         the mirror's table -> its name as the statement had it, where they differ.
+
+    Raises:
+        Rejected: untranslatable, where the mirror's name would mean a common table expression.
     """
     from sqlglot import exp
 
@@ -114,6 +117,8 @@ def point_at_mirror(query: exp.Query, references: Sequence[TableReference]) -> d
     for reference in references:
         node = reference.node
         written = ".".join(_parts(node))
+        if reference.table.lower() in ctes_in_scope(node):
+            raise untranslatable(f"{written} beside a common table expression of the same name")
         if written != reference.table:
             renamed[reference.table] = written
         if not node.alias and reference.written.lower() != reference.table.lower():
@@ -127,10 +132,19 @@ def point_at_mirror(query: exp.Query, references: Sequence[TableReference]) -> d
 
 def names_in_scope(node: exp.Expr) -> frozenset[str]:
     """The names of the common table expressions that a place in a statement sees, in lower case."""
-    return frozenset(_names_in_scope(node))
+    return frozenset(ctes_in_scope(node))
 
 
-def _names_in_scope(node: exp.Expr) -> Iterator[str]:
+def ctes_in_scope(node: exp.Expr) -> dict[str, exp.CTE]:
+    """The common table expressions that a place in a statement sees, by name in lower case."""
+    ctes: dict[str, exp.CTE] = {}
+    for cte in _ctes_in_scope(node):
+        ctes.setdefault(cte.alias.lower(), cte)
+    return ctes
+
+
+def _ctes_in_scope(node: exp.Expr) -> Iterator[exp.CTE]:
+    """The nearest WITH clause's first, and in each the last one first."""
     from sqlglot import exp
 
     below: exp.Expr = node
@@ -141,16 +155,16 @@ def _names_in_scope(node: exp.Expr) -> Iterator[str]:
             inside = below
         clause = ancestor.args.get("with_")
         if isinstance(clause, exp.With):
-            yield from _visible(clause, inside if below is clause else None)
+            yield from reversed(list(_visible(clause, inside if below is clause else None)))
         below, ancestor = ancestor, ancestor.parent
 
 
-def _visible(clause: exp.With, inside: exp.CTE | None) -> Iterator[str]:
-    """The names of a WITH clause that are seen from one of its own queries, or from the query behind it."""
-    for expression in clause.expressions:
-        if expression is inside and not clause.args.get("recursive"):
+def _visible(clause: exp.With, inside: exp.CTE | None) -> Iterator[exp.CTE]:
+    """What is seen of a WITH clause from one of its own queries, or from the query behind it."""
+    for cte in clause.expressions:
+        if cte is inside and not clause.args.get("recursive"):
             return
-        yield expression.alias.lower()
+        yield cte
 
 
 def _parts(node: exp.Table) -> list[str]:

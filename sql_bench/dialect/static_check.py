@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sql_bench.dialect.kinds import Kind, Kinds
+from sql_bench.dialect.kinds import Kind, Kinds, branches
+from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, TableReference, table_references
+from sql_bench.guard_names import words
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,12 +33,17 @@ def bigquery_complaints(query: exp.Query, schema: Schema) -> list[str]:
         Rejected: a table is not there.
     """
     references = table_references(query, schema)
-    kinds = Kinds(query, [schema.tables[reference.table] for reference in references])
+    names = Names(schema)
+    kinds = Kinds(query, names)
     complaints = [
         *_wrong_case(references, schema),
         *_clauses(query),
-        *_aliases_used_too_early(query, references, schema),
+        *_aliases_used_too_early(query, names),
+        *_ambiguous_names(query, names),
         *_mismatched_comparisons(query, kinds),
+        *_without_common_type(query, kinds),
+        *_partitions_by_floats(query, kinds),
+        *_sorted_by_what_distinct_drops(query),
         *_duplicate_names(query, references, schema),
     ]
     return list(dict.fromkeys(complaints))
@@ -73,16 +80,15 @@ def _clauses(query: exp.Query) -> Iterator[str]:
             yield "LIMIT must be a literal integer"
 
 
-def _aliases_used_too_early(query: exp.Query, references: list[TableReference], schema: Schema) -> Iterator[str]:
+def _aliases_used_too_early(query: exp.Query, names: Names) -> Iterator[str]:
     """Aliases of the SELECT list are known in GROUP BY, HAVING, QUALIFY and ORDER BY, not in WHERE nor beside them."""
     from sqlglot import exp
 
-    columns = {name.lower() for reference in references for name in schema.tables[reference.table]}
     for select in query.find_all(exp.Select):
         aliases = {
             projection.alias.lower(): projection
             for projection in select.selects
-            if isinstance(projection, exp.Alias) and projection.alias.lower() not in columns
+            if isinstance(projection, exp.Alias) and not names.has_column(select, projection.alias.lower())
         }
         places = [
             ("WHERE", select.args.get("where")),
@@ -94,6 +100,24 @@ def _aliases_used_too_early(query: exp.Query, references: list[TableReference], 
                 own = aliases.get(name) is tree
                 if name in aliases and not column.table and not own and column.find_ancestor(exp.Select) is select:
                     yield f"the alias {column.name} cannot be used in {place}"
+
+
+def _ambiguous_names(query: exp.Query, names: Names) -> Iterator[str]:
+    """Of two columns of one name DuckDB takes the first, in a subquery as in the SELECT list."""
+    from sqlglot import exp
+
+    for column in query.find_all(exp.Column):
+        if names.n_columns(column) > 1:
+            yield f"the column name {column.name} is ambiguous"
+    for select in query.find_all(exp.Select):
+        group, order = select.args.get("group"), select.args.get("order")
+        keys = list(group.expressions) if group is not None else []
+        keys += [ordered.this for ordered in order.expressions] if order is not None else []
+        for key in keys:
+            if isinstance(key, exp.Column) and not key.table:
+                named = {item.unalias() for item in select.selects if item.alias_or_name.lower() == key.name.lower()}
+                if len(named) > 1:
+                    yield f"the column name {key.name} is ambiguous"
 
 
 def _mismatched_comparisons(query: exp.Query, kinds: Kinds) -> Iterator[str]:
@@ -112,6 +136,49 @@ def _mismatched_comparisons(query: exp.Query, kinds: Kinds) -> Iterator[str]:
             right = kinds.of(other)
             if _incomparable(left, right, isinstance(node.this, exp.Literal), isinstance(other, exp.Literal)):
                 yield f"{_shown(node.this, left)} is not compared with {_shown(other, right)}"
+
+
+def _without_common_type(query: exp.Query, kinds: Kinds) -> Iterator[str]:
+    """Branches of CASE, IF and COALESCE and the queries of a UNION have one type; DuckDB makes them texts."""
+    from sqlglot import exp
+
+    for node in query.find_all(exp.Case, exp.If, exp.Coalesce, exp.SetOperation):
+        together: list[list[exp.Expr]] = []
+        if isinstance(node, exp.SetOperation):
+            together = [list(pair) for pair in zip(node.this.selects, node.expression.selects, strict=False)]
+        elif isinstance(node, exp.Case | exp.Coalesce) or not isinstance(node.parent, exp.Case):
+            together = [branches(node)]
+        for items in together:
+            found = {kinds.of(item) for item in items} & (_NUMBERS | {Kind.TEXT, Kind.BOOL})
+            if len(found - _NUMBERS) + bool(found & _NUMBERS) > 1:
+                shown = ", ".join(sorted(kind.value for kind in found if kind is not None))
+                yield f"{words(type(node).__name__)} of values without a common type ({shown})"
+
+
+def _partitions_by_floats(query: exp.Query, kinds: Kinds) -> Iterator[str]:
+    """https://cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls: PARTITION BY."""
+    from sqlglot import exp
+
+    for window in query.find_all(exp.Window):
+        for key in window.args.get("partition_by") or ():
+            if kinds.of(key) is Kind.FLOAT:
+                yield f"PARTITION BY takes no FLOAT64 ({key.sql(dialect='bigquery')[:60]})"
+
+
+def _sorted_by_what_distinct_drops(query: exp.Query) -> Iterator[str]:
+    """Behind SELECT DISTINCT only its own columns can be sorted by; DuckDB takes any row's value."""
+    from sqlglot import exp
+
+    for select in query.find_all(exp.Select):
+        order = select.args.get("order")
+        if order is None or not select.args.get("distinct") or any(item.is_star for item in select.selects):
+            continue
+        selected = [item.unalias() for item in select.selects]
+        names = {item.alias_or_name.lower() for item in select.selects}
+        for column in order.find_all(exp.Column):
+            key = column.find_ancestor(exp.Ordered)
+            if column.name.lower() not in names and column not in selected and (key and key.this not in selected):
+                yield f"{column.name} cannot be sorted by behind SELECT DISTINCT"
 
 
 def _incomparable(left: Kind | None, right: Kind | None, left_literal: bool, right_literal: bool) -> bool:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from sql_bench import guard
 from sql_bench.dialect import bigquery, postgres
-from sql_bench.dialect.kinds import Kinds
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
 from sql_bench.rejected import Rejected, untranslatable
 from sql_bench.statement import SortKeys, as_variant
@@ -111,11 +110,10 @@ def translate(query: exp.Query, dialect: str, schema: Schema, variant: Variant =
     references = table_references(query, schema)
     query, sort_keys = as_variant(query, variant)
     references = table_references(query, schema) if sort_keys else references
-    tables = {reference.table: schema.tables[reference.table] for reference in references}
     renamed = point_at_mirror(query, references)
     if dialect == "bigquery":
         _refuse_nan_columns(query, schema)
-        query = bigquery.rewrite(query, Kinds(query, tables.values()))
+        query = bigquery.rewrite(query, schema)
     elif dialect in postgres.DIALECTS:
         query = postgres.rewrite(query)
     try:

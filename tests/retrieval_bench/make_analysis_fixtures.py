@@ -40,7 +40,7 @@ COLLECTIONS = (
     "../shared/data/retrieval/bright-biology/topics.bright-biology.tsv",
     *(
         f"retrieval_bench/datasets/demo/{name}/{file}"
-        for name in ("evidence", "ehr")
+        for name in ("qa", "evidence", "cases", "ehr")
         for file in ("corpus.jsonl", "query.jsonl")
     ),
 )
