@@ -134,8 +134,8 @@ class ModelFiles:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else a warning at every fork
         from transformers.utils import logging
 
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         try:
             yield
         except BenchError:

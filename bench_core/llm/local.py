@@ -137,8 +137,8 @@ class LocalModel:
             from transformers import AutoModelForCausalLM, AutoTokenizer
             from transformers.utils import logging
 
-            logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.set_verbosity_error()
+            logging.disable_progress_bar()
             file = Path(self.model)
             where: dict[str, Any] = {"revision": self.revision or None}
             if file.is_file():

@@ -29,7 +29,7 @@ _OWN_PROMPTS: dict[Role, tuple[str, ...]] = {
 }
 
 
-class RuledTransformer(SentenceTransformer):
+class RuledTransformer(SentenceTransformer):  # type: ignore[misc]
     """See the module. `rule` is set before the first text."""
 
     rule: EncodingRule

@@ -102,7 +102,7 @@ def _pool_before_activation(model: Any) -> None:
 
     for module in model.modules():
         if isinstance(module, SpladePooling) and module.pooling_strategy == "max":
-            module.forward = partial(_max_first, module)  # type: ignore[method-assign]
+            module.forward = partial(_max_first, module)
 
 
 def _max_first(pooling: Any, features: dict[str, Any]) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def assert_ranked_alike(found, expected):
 
 
 @pytest.mark.parametrize("memory_bytes", [PLENTY, SCARCE])
-@pytest.mark.parametrize(("n", "dim", "k"), [(1, 4, 5), (60, 8, 100), (700, 32, 1), (700, 32, 100), (700, 128, 100)])
+@pytest.mark.parametrize(("n", "dim", "k"), [(1, 4, 5), (60, 8, 100), (400, 32, 1), (400, 32, 100), (400, 128, 100)])
 def test_the_ranking_is_brute_forces(tmp_path, n, dim, k, memory_bytes):
     matrices, queries = unit_matrices(n, dim, 1), unit_matrices(20, dim, 2)
     store = stored(tmp_path, matrices)

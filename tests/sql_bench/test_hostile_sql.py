@@ -124,6 +124,7 @@ TOO_DEEP_OR_LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sql", TOO_DEEP_OR_LONG.values(), ids=TOO_DEEP_OR_LONG.keys())
 def test_depth_and_length_end_in_a_verdict(place, sql):
     result = place.run("duckdb", sql)
