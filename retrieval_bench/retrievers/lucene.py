@@ -20,7 +20,7 @@ from retrieval_bench.analysis.lucene_runtime import missing_requirement, start_l
 from retrieval_bench.types import Run
 
 if TYPE_CHECKING:
-    from retrieval_bench.retrievers.bm25 import Found, Weighting
+    from retrieval_bench.retrievers.bm25_engine import Found, Weighting
 
 _FORMAT = 1
 """Raised whenever the index changes, so that one of an older form is made anew instead of opened."""
@@ -88,7 +88,7 @@ class LuceneEngine:
         self.open(n_documents, index_dir)
 
     def open(self, n_documents: int, index_dir: Path) -> None:
-        """See `retrieval_bench.retrievers.bm25.Engine`."""
+        """See `retrieval_bench.retrievers.bm25_engine.Engine`."""
         java = _java()
         from jnius import JavaException
 
@@ -116,7 +116,7 @@ class LuceneEngine:
         return made(self._weighting.k1, self._weighting.b, reader)
 
     def best(self, text: str, k: int) -> Found:
-        """See `retrieval_bench.retrievers.bm25.Engine`."""
+        """See `retrieval_bench.retrievers.bm25_engine.Engine`."""
         import numpy as np
 
         query = self._queries.buildQuery(_FIELD, self._analyzer, _without_lone_surrogates(text))
