@@ -21,14 +21,18 @@ PYTHON names the interpreter used to make .venv (default: python3, 3.11 or newer
 TEXT
 }
 
+value() {
+    [ $# -ge 2 ] || { echo "Error: $1 needs a value; ./run_all.sh --help tells which." >&2; exit 2; }
+}
+
 results=results
 form=rich
 model=
 while [ $# -gt 0 ]; do
     case "$1" in
-        --results) results="${2:?--results needs a folder}"; shift 2 ;;
-        --format) form="${2:?--format needs a form}"; shift 2 ;;
-        --generator-model) model="${2:?--generator-model needs a model}"; shift 2 ;;
+        --results) value "$@"; results="$2"; shift 2 ;;
+        --format) value "$@"; form="$2"; shift 2 ;;
+        --generator-model) value "$@"; model="$2"; shift 2 ;;
         --help | -h) usage; exit 0 ;;
         *) echo "Error: unknown option $1; ./run_all.sh --help lists them." >&2; exit 2 ;;
     esac

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,19 @@ def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if not isinstance(item, dict):
             raise BadFile(path, f"expected a JSON object and found a {type(item).__name__}", number)
         yield number, item
+
+
+def first_line_with(path: Path, value: str) -> int | None:
+    """The number of the first line of a text file that holds an id between blanks, tabs, quotes or commas.
+
+    For messages about a file that was read before; None where it is no text file, or the id is written otherwise.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return next((number for number, line in read_lines(path) if value in re.split(r"[\s\",:{}]+", line)), None)
+    except BadFile:
+        return None
 
 
 def text_field(path: Path, number: int, item: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench_core.artifacts import gzip_bytes
 from bench_core.errors import BadFile
-from bench_core.jsonl import read_lines
+from bench_core.jsonl import first_line_with, read_lines
 from retrieval_bench.types import Qrels, Run
 
 RunScores = dict[str, dict[str, float]]
@@ -106,7 +106,8 @@ def check_known(qrels: Qrels, query_ids: Iterable[str], qrels_path: Path) -> Non
     known = set(query_ids)
     for query_id in qrels:
         if query_id not in known:
-            raise BadFile(qrels_path, f"query {query_id} is judged but is not among the {len(known)} queries")
+            expected = f"query {query_id} is judged but is not among the {len(known)} queries"
+            raise BadFile(qrels_path, expected, first_line_with(qrels_path, query_id))
 
 
 def _fields(line: str, n_least: int) -> list[str]:

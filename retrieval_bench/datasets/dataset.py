@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from bench_core.dataset_names import load_named
 from bench_core.errors import BadFile
 from bench_core.identity import Json, content_hash
+from bench_core.jsonl import first_line_with
 from bench_core.registry import Family
 from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.trec import check_known
@@ -92,6 +93,7 @@ class Dataset:
             raise BadFile(
                 self.place,
                 f"{len(unknown)} judged documents are not in the corpus, the first is {unknown[0]}; {remedy}",
+                first_line_with(self.place, unknown[0]),
             )
 
     def unknown_documents(self) -> list[str]:

@@ -101,8 +101,16 @@ def test_the_folders_place_is_no_part_of_the_identity(tmp_path):
             '{"id": "q1", "text": "a"}\n{"id": "q1", "text": "b"}\n',
             r"query.jsonl, line 2: query_id q1 stands in an earlier line",
         ),
-        ("qrels.jsonl", '{"q_id": "q9", "p_id": "d1", "score": 1}\n', r"qrels.jsonl: query q9 is judged but is not"),
-        ("qrels.jsonl", '{"q_id": "q1", "p_id": "d9", "score": 1}\n', r"1 judged documents are not in the corpus.*d9"),
+        (
+            "qrels.jsonl",
+            '{"q_id": "q9", "p_id": "d1", "score": 1}\n',
+            r"qrels.jsonl, line 1: query q9 is judged but is not",
+        ),
+        (
+            "qrels.jsonl",
+            '{"q_id": "q1", "p_id": "d9", "score": 1}\n',
+            r"qrels.jsonl, line 1: 1 judged documents are not in the corpus.*d9",
+        ),
         ("qrels.jsonl", '{"q_id": "q1", "p_id": "d1", "score": "1"}\n', r"line 1: expected a whole number in score"),
         ("qrels.jsonl", '{"q_id": "q1", "p_id": "d1"}\n', r"line 1: expected a whole number in score and found null"),
         ("qrels.jsonl", '{"q_id": "q1", "p_id": "d1", "score": NaN}\n', r"line 1: expected a whole number in score"),
