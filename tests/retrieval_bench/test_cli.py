@@ -337,8 +337,12 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(here, arguments, message):
         ("corpus.jsonl", '{"id": "d1", "text": "x"}\n{"id"', "set/corpus.jsonl, line 2: expected a whole JSON object"),
         ("corpus.jsonl", '{"id": "d1", "text": "x"}\n' * 2, "set/corpus.jsonl, line 2: doc_id d1 stands in line 1"),
         ("corpus.jsonl", '{"id": "d1", "txt": "x"}\n', "set/corpus.jsonl, line 1: expected a field text"),
-        ("qrels.jsonl", '{"q_id": "q1", "p_id": "d7", "score": 1}\n', "set/qrels.jsonl: 1 judged documents are not"),
-        ("qrels.jsonl", '{"q_id": "q7", "p_id": "d1", "score": 1}\n', "set/qrels.jsonl: query q7 is judged"),
+        (
+            "qrels.jsonl",
+            '{"q_id": "q1", "p_id": "d7", "score": 1}\n',
+            "set/qrels.jsonl, line 1: 1 judged documents are not",
+        ),
+        ("qrels.jsonl", '{"q_id": "q7", "p_id": "d1", "score": 1}\n', "set/qrels.jsonl, line 1: query q7 is judged"),
     ],
 )
 def test_a_bad_file_is_one_sentence_with_its_line(here, name, content, message):
