@@ -87,14 +87,34 @@ def test_six_methods_over_three_families_and_a_second_run_makes_no_request(small
     assert again["rows"] == first["rows"] and len(served.requests) == n_requests
 
 
+SHORT_PROMPTS = {
+    "hyde": "In one short sentence, what is this about: {query}",
+    "query2doc": "Answer in one short sentence: {query}",
+    "lamer": "{passages}\n\nIn one short sentence: {query}",
+    "reasoning": "Think, then answer in one short sentence: {query}",
+    "search-o1": "Answer in one short sentence, or write <|begin_search_query|> and what to search for: {query}",
+    "search-r1": "Answer in one short sentence, or write <search> and what to search for: {query}",
+}
+
+
 def test_in_this_process_as_well(small, tmp_path):
-    (tmp_path / "short.txt").write_text("Reply with one word about this: {query}")
-    system = f"hyde,llm=smollm2,temperature=0,max_tokens=100,prompt={tmp_path / 'short.txt'} > bm25"
-    first = run(small, [system], tmp_path / "cache", tmp_path / "one")
-    assert run(small, [system], tmp_path / "cache", tmp_path / "other")["rows"] == first["rows"]
-    (file,) = (tmp_path / "one").glob("retrieval/*/*/generated.jsonl")
-    for line in map(json.loads, file.read_text().splitlines()):
-        assert line["status"] in ("ok", "cut off") and line["usage"]["prompt_tokens"] > 20
+    systems = []
+    for method, prompt in SHORT_PROMPTS.items():
+        (tmp_path / f"{method}.txt").write_text(prompt)
+        bounds = ",steps=1,n_documents=2,words=10" if method.startswith("search") else ""
+        generator = f"{method},llm=smollm2,temperature=0,max_tokens=80,prompt={tmp_path / method}.txt{bounds}"
+        systems += [f"{generator} > {retriever}" for retriever in ("bm25-qs", "dense", "late-interaction")]
+    first = run(small, systems, tmp_path / "cache", tmp_path / "one")
+    assert [row["n_queries"] for row in first["rows"]] == [2] * 18
+    again = run(small, systems, tmp_path / "cache", tmp_path / "other")
+    assert again["rows"] == first["rows"]
+    statuses = []
+    for file in (tmp_path / "one").glob("retrieval/*/*/generated.jsonl"):
+        for line in map(json.loads, file.read_text().splitlines()):
+            statuses.append(line["status"])
+            assert bool(line["text"]) == (line["status"] == "ok")
+            assert line["usage"]["prompt_tokens"] > 10
+    assert len(statuses) == 36 and set(statuses) <= {"ok", "cut off"} and statuses.count("ok") >= 18
 
 
 def test_a_batch_says_what_each_would_say_alone(model):
