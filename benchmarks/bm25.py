@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from measure import ratio_table, seconds_in_turns
 from texts import corpus_of, queries_of
 
 from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
+from retrieval_bench.analysis.lucene_runtime import start_lucene
 from retrieval_bench.retrievers.bm25 import Bm25
 from retrieval_bench.searching import search_all
 from retrieval_bench.trec import run_bytes
-from retrieval_bench.types import Corpus, Document, Query, RankedList
+from retrieval_bench.types import Corpus, Document, Query, RankedList, Run
 
 K1, B = 0.9, 0.4
 
@@ -94,7 +96,7 @@ def search_candidates(
         candidates["tantivy"] = lambda: _tantivy_search(made_by_tantivy, query_tokens, task.k)
     if find_spec("pyserini"):
         lucene = _pyserini_index(tokenised)
-        candidates["pyserini"] = lambda: _consume(lucene.search(queries, task.k))
+        candidates["pyserini"] = lambda: _pyserini_search(lucene, queries, task.k)
     return candidates
 
 
@@ -153,13 +155,31 @@ def _tantivy_search(index, query_tokens: list[list[str]], k: int) -> None:  # ty
         searcher.search(tantivy.Query.boolean_query(terms), k)
 
 
-def _pyserini_index(corpus: Corpus):  # type: ignore[no-untyped-def]
-    from bench_core.registry import StageSpec
-    from retrieval_bench.retrievers.base import create_retriever
+def _pyserini_index(corpus: Corpus, pretokenized: bool = True):  # type: ignore[no-untyped-def]
+    """Pyserini's own searcher over its own index, one thread for either, as all the others have."""
+    from pyserini.index.lucene import LuceneIndexer
+    from pyserini.pyclass import autoclass
+    from pyserini.search.lucene import LuceneSearcher
 
-    retriever = create_retriever(StageSpec.parse("bm25,engine=lucene"))
-    retriever.index(corpus, Path(tempfile.mkdtemp()))
-    return retriever
+    folder = tempfile.mkdtemp()
+    indexer = LuceneIndexer(args=["-index", folder, *(["-pretokenized"] if pretokenized else [])], threads=1)
+    indexer.add_batch_raw([json.dumps({"id": document.doc_id, "contents": document.text}) for document in corpus])
+    indexer.close()
+    searcher = LuceneSearcher(folder)
+    searcher.set_bm25(K1, B)
+    if pretokenized:
+        searcher.set_analyzer(autoclass("org.apache.lucene.analysis.core.WhitespaceAnalyzer")())
+    return searcher
+
+
+def _pyserini_search(searcher, queries: Sequence[Query], k: int) -> Run:  # type: ignore[no-untyped-def]
+    found = searcher.batch_search([query.text for query in queries], [query.query_id for query in queries], k, 1)
+    return {query_id: [(hit.docid, hit.score) for hit in hits] for query_id, hits in found.items()}
+
+
+def pyserini_whole(task: Task) -> None:
+    """The same with Pyserini and its default analyzer, which is the one we have, and our run writer."""
+    run_bytes(_pyserini_search(_pyserini_index(task.corpus, pretokenized=False), task.queries, task.k), "pyserini")
 
 
 def _consume(lists: Sequence[RankedList]) -> None:
@@ -176,6 +196,8 @@ def _consume(lists: Sequence[RankedList]) -> None:
 def main(dataset: str, sizes: Sequence[int], n_queries: int, k: int, n_runs: int) -> None:
     """Compare BM25 with its peers on corpora of several sizes."""
     analyzer = LuceneEnglishAnalyzer()
+    if find_spec("pyserini"):
+        start_lucene()
     missing = [name for name in ("bm25s", "numba", "tantivy", "pyserini") if find_spec(name) is None]
     notes = [f"Not installed here and left out: {', '.join(missing)}."] if missing else []
     for n_documents in sizes:
@@ -186,6 +208,8 @@ def main(dataset: str, sizes: Sequence[int], n_queries: int, k: int, n_runs: int
         if find_spec("bm25s") and find_spec("Stemmer"):
             for backend in ["numpy", *(["numba"] if find_spec("numba") else [])]:
                 whole[f"bm25s {backend}"] = lambda task=task, backend=backend: bm25s_whole(task, backend)  # type: ignore[misc]
+        if find_spec("pyserini"):
+            whole["pyserini"] = lambda task=task: pyserini_whole(task)  # type: ignore[misc]
         tokens = [analyzer.tokens(document.text) for document in corpus]
         query_tokens = [analyzer.tokens(text) for text in texts]
         what = f"{n_documents} documents, {n_queries} queries, k = {k}"
