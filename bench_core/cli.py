@@ -29,6 +29,11 @@ class BenchGroup(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            say("\nStopped. What was finished is kept; the same command goes on from there.")
+            sys.stdout.flush()
+            # Leaving as usual would wait for threads in which a model still writes or an endpoint still answers.
+            os._exit(130)
         except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
@@ -72,8 +77,11 @@ def results_option(command: Command) -> Command:
 
 
 def print_table(table: Table, form: Format) -> None:
-    """Write a table to standard output."""
+    """Write a table to standard output; what stands below it goes to standard error where the form has no place."""
     click.echo(table.render(form), nl=False)
+    if form == "csv":
+        for note in table.notes:
+            say(note)
 
 
 def say(message: str) -> None:

@@ -18,5 +18,6 @@ def load_named(sources: Family, text: str) -> Any:
     position = min((index for index in (spec.name.find("/"), spec.name.find(":")) if index >= 0), default=-1)
     source, name = spec.name[:position], spec.name[position + 1 :]
     if position < 0 or not name:
-        raise UserError(f"{spec.name!r} names no dataset; write demo/NAME or dir:PATH (the command list shows them).")
+        known = ", ".join(name + (":PATH" if name == "dir" else "/NAME") for name in sources.names())
+        raise UserError(f"{spec.name!r} names no dataset; write one of {known} (the command list shows them).")
     return sources.create(StageSpec(source, spec.arguments)).load(name)

@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class StageSpec:
     def parse(cls, text: str, parameters: Iterable[str] = ()) -> StageSpec:
         """Split `name,key=value`; `parameters` are further `key=value` texts, whose values may hold commas."""
         name, *pieces = _ARGUMENT.split(text)
+        no_value = re.fullmatch(r"([\w-]+),\s*([A-Za-z_]\w*)", name)
+        if no_value:
+            raise UserError(f"{text!r}: {no_value[2]} has no value; write {no_value[1]},{no_value[2]}=VALUE.")
         arguments = []
         for piece in [*pieces, *parameters]:
             key, separator, value = piece.partition("=")
@@ -131,6 +135,56 @@ class Family:
         return listing
 
 
+@dataclass(frozen=True)
+class Argument:
+    """An argument that a user may give a class by name.
+
+    Attributes:
+        values: what may stand behind its name, for people.
+        default: as it would be written; the empty string where there is none that could be.
+        meaning: what the class's docstring says of it.
+    """
+
+    name: str
+    values: str
+    default: str
+    meaning: str
+
+
+def arguments_of(cls: type[Any]) -> list[Argument]:
+    """The arguments of a class, in the order of its constructor."""
+    hints = _constructor_hints(cls)
+    meanings: dict[str, str] = {}
+    for documented in reversed(cls.__mro__):  # a base documents what its subclasses take over
+        meanings.update(_documented(inspect.cleandoc(documented.__doc__ or "")))
+    return [
+        Argument(name, _values(hints.get(name, str)), _written(parameter.default), meanings.get(name, ""))
+        for name, parameter in _constructor_parameters(cls).items()
+    ]
+
+
+def _documented(docstring: str) -> dict[str, str]:
+    """What a docstring in Google's form says under `Args:` or `Attributes:`, by name."""
+    section = re.search(r"^(?:Args|Attributes):\n(.*?)(?=^\S|\Z)", docstring, re.MULTILINE | re.DOTALL)
+    found = {}
+    for names, text in re.findall(r"^    ([\w, ]+): (.*?)(?=^    \S|\Z)", section[1] if section else "", re.M | re.S):
+        found.update(dict.fromkeys(names.split(", "), " ".join(text.split())))
+    return found
+
+
+def _values(annotation: Any) -> str:
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(map(str, typing.get_args(annotation)))
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        return " or ".join(_values(part) for part in typing.get_args(annotation) if part is not types.NoneType)
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _written(default: object) -> str:
+    return "" if default in (None, inspect.Parameter.empty) else str(default)
+
+
 def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -> dict[str, Any]:
     """Turn `key=value` texts into what a constructor takes.
 
@@ -147,7 +201,7 @@ def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -
         if parameter.default is inspect.Parameter.empty and key not in arguments
     ]
     if missing:
-        raise UserError(f"{what} needs {missing[0]}; add ,{missing[0]}=… behind its name or -p {missing[0]}=….")
+        raise UserError(f"{what} needs {missing[0]}; add ,{missing[0]}=… behind its name.")
     hints = _constructor_hints(cls)
     return {key: _convert(value, key, parameters[key], hints, what) for key, value in arguments.items()}
 

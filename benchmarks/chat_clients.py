@@ -16,9 +16,10 @@ from bench_core.http_json import JsonEndpoint
 from bench_core.llm.chat import ChatRequest, Message
 from bench_core.llm.limits import Limits
 from bench_core.llm.openai_endpoint import OpenAIEndpoint
-from bench_core.llm.remembering import Remembering, ask_all
+from bench_core.llm.remembering import Remembering
 from bench_core.llm.store import ResponseStore
 from bench_core.tables import Cell, Column, Table
+from bench_core.threads import in_threads
 
 # A process of its own, so that its work is not counted as the client's.
 _SERVER = """
@@ -73,7 +74,7 @@ def _row(base_url: str, n_requests: int, server_s: float, n_workers: int) -> lis
         asking = Remembering(client, ResponseStore(Path(folder) / "store"))
         asking.complete(ChatRequest((Message("user", "libraries are loaded and the connection is made"),)))
         start, cpu = time.perf_counter(), _cpu_s()
-        for _ in ask_all(asking, requests, n_workers):
+        for _ in in_threads(asking.complete, requests, n_workers):
             pass
         wall_s, cpu_s = time.perf_counter() - start, _cpu_s() - cpu
     return [n_workers, wall_s / (n * server_s / n_workers), 1000 * cpu_s / n]

@@ -332,7 +332,9 @@ def gains(
 
 @main.command()
 @click.option("--retriever", "-r", "retriever", help="Check this retriever or reranker against its contract.")
-@parameter_option
+@click.option(
+    "--parameter", "-p", "parameters", multiple=True, metavar="KEY=VALUE", help="An argument of it; repeatable."
+)
 @format_option
 def doctor(retriever: str | None, parameters: Sequence[str], form: Format) -> None:
     """Say what can run here and what to install for the rest; or check a stage of your own, point by point."""
@@ -383,7 +385,7 @@ def _run_all(
     for name, text in pairs:  # a misspelt system is told before the first corpus is read
         create_system(text, Setting(name, parameters, models))
     runs: list[ScoredRun] = []
-    loaded = ""
+    loaded: str | None = None
     for name, text in pairs:
         if name != loaded:  # one corpus is held at a time
             dataset, loaded = load_dataset(name), name

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench_core.errors import UserError
-from bench_core.llm.named import user_prices_path
+from bench_core.llm.named import ClientOptions, user_prices_path
 from bench_core.machine import machine_findings, package_findings
 from bench_core.manifest import MANIFEST_NAME, RunFolder
-from bench_core.registry import Family, StageSpec
+from bench_core.registry import Family, StageSpec, arguments_of
 from bench_core.tables import Cell, Column, Table
 from bench_core.testing import check
 from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
@@ -127,16 +127,26 @@ def details_table(name: str) -> Table:
 
 def _class_details(spec: StageSpec, family: Family) -> Table:
     cls = family.load(spec.name)
-    parameters = {} if cls.__init__ is object.__init__ else inspect.signature(cls).parameters
     pairs: list[tuple[str, object]] = [("what", (inspect.getdoc(cls) or "").partition("\n")[0])]
-    pairs += [
-        (f"argument {parameter}", "")
-        for parameter in parameters.values()
-        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    ]
+    if family is RERANKERS:
+        pairs += [("argument depth = 100", "a whole number"), ("argument keep = reranked", "reranked or all")]
+    pairs += _argument_pairs(cls)
+    if "client" in inspect.signature(cls).parameters:
+        pairs += [("argument llm", "the language model; --generator-model where left out")]
+        pairs += _argument_pairs(ClientOptions)
     if family is RETRIEVERS:
         pairs.append(("description", create_retriever(spec).describe().as_json()))
     return _pairs(str(spec), pairs)
+
+
+def _argument_pairs(cls: type[object]) -> list[tuple[str, object]]:
+    return [
+        (
+            f"argument {argument.name}" + (f" = {argument.default}" if argument.default else ""),
+            ": ".join(filter(None, (argument.values, argument.meaning))),
+        )
+        for argument in arguments_of(cls)
+    ]
 
 
 def _dataset_details(dataset: Dataset) -> Table:

@@ -68,7 +68,12 @@ def run_system(
         scores = score_folder(folder.path, dataset, measures)
     manifest = folder.read()
     notes = [*dataset.notes(), *(manifest.notes if manifest else [])]
-    return ScoredRun(dataset.card.dataset_id, system.label, folder.path, scores, notes)
+    return ScoredRun(dataset.card.dataset_id, _shown(system, k, dataset), folder.path, scores, notes)
+
+
+def _shown(system: System, k: int, dataset: Dataset) -> str:
+    """What the run is called in tables: runs of another depth than the dataset's own say so."""
+    return system.label if k == dataset.card.k else f"{system.label} (k={k})"
 
 
 def _complete_run(dataset: Dataset, system: System, k: int, workspace: Workspace) -> RunFolder:
@@ -85,7 +90,7 @@ def _complete_run(dataset: Dataset, system: System, k: int, workspace: Workspace
             run = _make_run(dataset, system, k, folder, manifest, workspace)
             write_atomically(folder.path / RUN_FILE, run_bytes(run, system.name))
             folder.add_files(manifest, [RUN_FILE])
-            manifest.recorded["system"] = system.label
+            manifest.recorded["system"] = _shown(system, k, dataset)
         workspace.tell(f"{what}: {len(dataset.queries)} queries done.")
     return folder
 
@@ -164,10 +169,13 @@ def _rerank(
     with manifest.phase("rerank"):
         lists = rerank(system.reranker, first, dataset.corpus, dataset.queries, system.depth, system.keep, log)
         run = {ranked.query_id: canonical_order(ranked, k) for ranked in lists}
+    failed = failed_queries(system.reranker)
+    if failed and len(failed) == sum(map(bool, first.values())):
+        raise BenchError(f"{system.label}: nothing was reranked. {' '.join(notes_of(system.reranker))}")
     folder.add_files(manifest, [RERANKED_FILE])
     manifest.recorded = {**recorded(system.reranker), "first_stage": below.path.name}
     manifest.notes = [*_notes_below(below), *notes_of(system.reranker)]
-    if failed_queries(system.reranker) or _is_partial(below):
+    if failed or _is_partial(below):
         manifest.status = "partial"
     return run
 

@@ -13,6 +13,7 @@ Identities nest as the text does: a system is described by what it is made of.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,12 +21,12 @@ from typing import get_args
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.registry import StageSpec
+from bench_core.registry import StageSpec, did_you_mean
 from retrieval_bench.fusion import Fusion, create_fusion
 from retrieval_bench.language_models import LanguageModelSettings
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.generation import Generation, create_generation
-from retrieval_bench.rerankers.base import create_reranker
+from retrieval_bench.rerankers.base import RERANKERS, create_reranker
 from retrieval_bench.rerankers.reranking import Keep
 from retrieval_bench.retrievers.base import create_retriever, full_description
 from retrieval_bench.types import Reranker, Retriever
@@ -241,8 +242,15 @@ def _create_first(text: str, setting: Setting) -> System:
 
 
 def _create_reranked(over: System, text: str, setting: Setting) -> Reranked:
+    if not text:
+        raise UserError(f"A reranker is missing behind {over.label!r} and >; write for example bm25 > cross-encoder.")
     spec = StageSpec.parse(text)
     own = dict(spec.arguments)
+    taken = inspect.signature(RERANKERS.load(spec.name)).parameters
+    for key in own:
+        meant = did_you_mean(key, ("depth", "keep"))
+        if meant and key not in (*taken, "depth", "keep"):
+            raise UserError(f"reranker {spec.name} has no argument {key!r}{meant}.")
     depth, keep = own.pop("depth", str(DEFAULT_DEPTH)), own.pop("keep", get_args(Keep)[0])
     if not depth.isdecimal() or int(depth) < 1:
         raise UserError(f"reranker {spec.name}: depth={depth} does not fit: it must be a whole number of at least 1.")

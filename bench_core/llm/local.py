@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from bench_core.artifacts import file_sha256
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatRequest, ChatResponse, NoAnswer, Sampling, Usage
+from bench_core.model_files import ModelFiles
 
 # How long a batch waits for further requests before it is begun.
 _GATHER_S = 0.05
 _MOST_NEW_TOKENS = 1024
+_STAGE = "language model"
 
 
 @dataclass(eq=False)
@@ -39,12 +42,19 @@ class LocalModel:
         batch_size: requests generated for at once.
         device: `cpu`, `cuda`, …; by default the GPU where there is one.
         chat_template: Jinja text, for a model that brings none.
+
+    Raises:
+        UserError: there is no such file or folder, and it is no hub id either.
     """
 
     def __init__(
         self, model: str, revision: str = "", batch_size: int = 4, device: str = "", chat_template: str = ""
     ) -> None:
-        self.model, self.revision, self.device, self.batch_size = model, revision, device, batch_size
+        self.model, self.device, self.batch_size = model, device, batch_size
+        self._gguf = Path(model).expanduser() if model.endswith(".gguf") else None
+        if self._gguf is not None and not self._gguf.is_file():
+            raise UserError(f"{model}: there is no such file.")
+        self._named_files = None if self._gguf else ModelFiles(model, revision)
         self._chat_template = chat_template
         self._queue: list[_Waiting] = []
         self._queued = threading.Condition()
@@ -52,12 +62,21 @@ class LocalModel:
         self._loaded: tuple[Any, Any] | None = None
 
     def describe(self) -> Mapping[str, Json]:
-        """The model's id and revision, or the content of its file."""
-        place = Path(self.model)
-        found: dict[str, Json] = {"model": self.model, "revision": self.revision}
-        if place.is_file():
-            found = {"model": place.name, "sha256": file_sha256(place)}
+        """The model's hub id and commit, or the name and the content of its file or folder, wherever that lies."""
+        return self._description
+
+    @cached_property
+    def _description(self) -> dict[str, Json]:
+        if self._gguf is not None:
+            found: dict[str, Json] = {"model": self._gguf.name, "sha256": file_sha256(self._gguf)}
+        else:
+            found = {"model": Path(self._files.place).name, **self._files.identity()}
         return {**found, "chat_template": self._chat_template} if self._chat_template else found
+
+    @cached_property
+    def _files(self) -> ModelFiles:
+        assert self._named_files is not None
+        return self._named_files.at_commit(_STAGE)
 
     @property
     def is_remote(self) -> bool:
@@ -135,28 +154,17 @@ class LocalModel:
         if self._loaded is None:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
-            from transformers.utils import logging
 
-            logging.set_verbosity_error()
-            logging.disable_progress_bar()
-            file = Path(self.model)
-            where: dict[str, Any] = {"revision": self.revision or None}
-            if file.is_file():
-                where = {"gguf_file": file.name}
-            place = str(file.parent) if file.is_file() else self.model
+            if self._gguf is not None:
+                files = ModelFiles(str(self._gguf.parent))
+                where: dict[str, Any] = {"gguf_file": self._gguf.name}
+            else:
+                files, where = self._files, {"revision": self._files.revision or None}
             device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-            try:
-                with redirect_stderr(io.StringIO()):  # reading GGUF shows a bar of its own
-                    tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **where)
-                    model: Any = AutoModelForCausalLM.from_pretrained(
-                        place, dtype=torch.float32 if device == "cpu" else "auto", **where
-                    )
-            except (OSError, ValueError, RuntimeError, ImportError) as error:
-                cause = str(error).strip().partition("\n")[0].rstrip(".")
-                raise UserError(
-                    f"The model {self.model} cannot be loaded ({cause}); give a folder, a GGUF file, or a hub id this "
-                    "machine can reach."
-                ) from error
+            dtype = torch.float32 if device == "cpu" else "auto"
+            with files.loading(_STAGE), redirect_stderr(io.StringIO()):  # reading GGUF shows a bar of its own
+                tokenizer = AutoTokenizer.from_pretrained(files.place, padding_side="left", **where)
+                model: Any = AutoModelForCausalLM.from_pretrained(files.place, dtype=dtype, **where)
             if tokenizer.pad_token is None:
                 tokenizer.pad_token = tokenizer.eos_token
             self._loaded = model.to(device).eval(), tokenizer

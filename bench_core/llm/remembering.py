@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 
 from bench_core.identity import Json, identity_hash
-from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse, NoAnswer
+from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse
 from bench_core.llm.store import ResponseStore, Stored, made_from
-
-Outcome = ChatResponse | NoAnswer
 
 
 class Remembering:
@@ -57,33 +54,3 @@ class Remembering:
         with self._lock:
             self.n_remembered += 1
         return found.response
-
-
-def ask_all(client: ChatClient, requests: Sequence[ChatRequest], n_threads: int) -> Iterator[tuple[int, Outcome]]:
-    """Ask several requests at once; yield each one's number with its answer, or why it has none, as they come.
-
-    When the spending cap is reached nothing further is begun; what is under way is waited for.
-    """
-    waiting = iter(enumerate(requests))
-    capped: NoAnswer | None = None
-    under_way: dict[Future[Outcome], int] = {}
-    with ThreadPoolExecutor(n_threads) as pool:
-        while True:
-            while len(under_way) < n_threads and capped is None and (some := next(waiting, None)) is not None:
-                under_way[pool.submit(_outcome, client, some[1])] = some[0]
-            if not under_way:
-                break
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                outcome = future.result()
-                if isinstance(outcome, NoAnswer) and outcome.status == "spending cap":
-                    capped = outcome
-                yield under_way.pop(future), outcome
-    if capped is not None:
-        yield from ((number, capped) for number, _ in waiting)
-
-
-def _outcome(client: ChatClient, request: ChatRequest) -> Outcome:
-    try:
-        return client.complete(request)
-    except NoAnswer as error:
-        return error

@@ -6,7 +6,8 @@
 | queries | `query.jsonl`  | `queries.jsonl`               | `topics*.tsv` (id, tab, text), `topics*.txt`|
 | qrels   | `qrels.jsonl`  | `qrels.tsv`, `qrels/test.tsv` | `qrels*.txt`, `*.qrels`                     |
 
-Each may be gzipped, and the columns may be mixed: the first file found counts.
+Each may be gzipped, and the columns may be mixed: the first file found counts. Other judgments in BEIR's folder are
+named by `split`.
 """
 
 from __future__ import annotations
@@ -34,11 +35,17 @@ class FolderDatasets:
         duplicates: `refuse` a doc_id that comes twice, or keep the `first` and count the others.
         unknown_ids: `refuse` judged documents that the corpus does not hold, or `keep` them as never found.
         access: `credentialed` for texts that may not leave this machine: stages that would send them are refused.
+        split: judgments in `qrels/SPLIT.tsv`, as BEIR has `dev` and `train` beside `test`.
     """
 
     def __init__(
-        self, duplicates: Duplicates = "refuse", unknown_ids: UnknownIds = "refuse", access: Access = "public"
+        self,
+        duplicates: Duplicates = "refuse",
+        unknown_ids: UnknownIds = "refuse",
+        access: Access = "public",
+        split: str = "",
     ) -> None:
+        self.split = split
         self.access: Access = access
         self.duplicates: Duplicates = duplicates
         self.unknown_ids: UnknownIds = unknown_ids
@@ -56,20 +63,26 @@ class FolderDatasets:
         folder = Path(name)
         if not folder.is_dir():
             raise UserError(f"{folder}: there is no such folder.")
-        card = DatasetCard(f"dir/{folder.resolve().name}", "a folder of your own", access=self.access)
-        return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids)
+        name = "-".join(filter(None, (folder.resolve().name, self.split)))
+        card = DatasetCard(f"dir/{name}", "a folder of your own", access=self.access)
+        qrels = (f"qrels/{self.split}.tsv",) if self.split else _QRELS
+        return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids, qrels)
 
 
 def dataset_of_folder(
-    folder: Path, card: DatasetCard, duplicates: Duplicates = "refuse", unknown_ids: UnknownIds = "refuse"
+    folder: Path,
+    card: DatasetCard,
+    duplicates: Duplicates = "refuse",
+    unknown_ids: UnknownIds = "refuse",
+    qrels: Sequence[str] = _QRELS,
 ) -> Dataset:
     """A dataset whose parts stand in a folder; a part that is missing is an error when it is read."""
     return Dataset(
         card,
         read_corpus=lambda: read_corpus(_find(folder, "corpus", _CORPUS), duplicates),
         read_queries=lambda: _read_queries(_find(folder, "queries", _QUERIES)),
-        read_qrels=lambda: _read_qrels(_find(folder, "qrels", _QRELS)),
-        place=_first(folder, _QRELS) or folder,
+        read_qrels=lambda: _read_qrels(_find(folder, "qrels", qrels)),
+        place=_first(folder, qrels) or folder,
         unknown_ids=unknown_ids,
     )
 
@@ -85,7 +98,8 @@ def _first(folder: Path, patterns: Sequence[str]) -> Path | None:
 def _find(folder: Path, part: str, patterns: Sequence[str]) -> Path:
     found = _first(folder, patterns)
     if found is None:
-        raise UserError(f"{folder}: the {part} are missing; expected one of {', '.join(patterns)} (or with .gz).")
+        verb = "is" if part == "corpus" else "are"
+        raise UserError(f"{folder}: the {part} {verb} missing; expected {' or '.join(patterns)} (or with .gz).")
     return found
 
 

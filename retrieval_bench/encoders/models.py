@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.errors import UserError
+from bench_core.model_files import ModelFiles
 from bench_core.registry import did_you_mean
 from retrieval_bench.encoders.embeddings_api import Endpoint
 from retrieval_bench.encoders.encoder import Encoder
@@ -22,7 +23,6 @@ from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule, Po
 from retrieval_bench.encoders.endpoint import EncodingFormat, EndpointEncoder, ServedModel
 from retrieval_bench.encoders.model_registry import ModelEntry, registry
 from retrieval_bench.encoders.sentence_transformer import Computation, SentenceTransformerEncoder, TwoEncoders
-from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.types import Role
 
 PACKAGED_MODEL = "minilm"

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bench_core.identity import Json
+from bench_core.model_files import ModelFiles
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
 from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule
-from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.types import Role
 
 if TYPE_CHECKING:

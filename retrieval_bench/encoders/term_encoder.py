@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
+from bench_core.model_files import ModelFiles
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
-from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.types import Role
 
 if TYPE_CHECKING:

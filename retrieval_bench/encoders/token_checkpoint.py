@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from bench_core.artifacts import read_json
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
+from bench_core.model_files import ModelFiles
 from bench_core.registry import did_you_mean
 from retrieval_bench.encoders.model_registry import registry
-from retrieval_bench.model_files import ModelFiles
 
 if TYPE_CHECKING:
     import torch

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from bench_core.errors import BenchError
 from bench_core.identity import Json
+from bench_core.model_files import ModelFiles
 from retrieval_bench.encoders.batches import split_on_out_of_memory
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
 from retrieval_bench.encoders.token_checkpoint import STAGE, TokenModel, TokenRule, model_files
-from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.types import Query, Role
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ def explanation_table(dataset: Dataset, system: System, store: ResponseStore) ->
     """
     generator = system.generation.generator if isinstance(system, Generated) else None
     if not isinstance(generator, Prompted) or not isinstance(system, Generated) or system.generation.client is None:
-        raise UserError(f"{system.label} asks no language model; name a generator first, as in 'hyde,llm=… > bm25'.")
+        remedy = "name a generator first, and its model, as in 'hyde,llm=… > bm25' or by --generator-model"
+        raise UserError(f"{system.label} asks no language model; {remedy}.")
     if generator.shows_passages:
         raise UserError(f"{generator.method} asks with passages of a search in its prompt; run it to see what it asks.")
     client = system.generation.client.describe()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 from bench_core.errors import UserError
 from bench_core.identity import canonical_json
@@ -14,6 +13,7 @@ from bench_core.llm.chat import Usage
 from bench_core.llm.remembering import Remembering
 from bench_core.progress import progress
 from bench_core.registry import StageSpec
+from bench_core.threads import in_threads
 from retrieval_bench.datasets.embedded import packaged_texts
 from retrieval_bench.language_models import LanguageModelSettings, with_model
 from retrieval_bench.query_generators.base import QUERY_GENERATORS, GeneratedQuery, QueryGenerator
@@ -71,32 +71,19 @@ def create_generation(spec: StageSpec, dataset_id: str, settings: LanguageModelS
 def generate_all(generation: Generation, queries: Sequence[Query]) -> list[GeneratedQuery]:
     """What is generated for each query, in their order; once the spending cap is reached the rest is not begun."""
     found: dict[str, GeneratedQuery] = {}
-    for generated in progress(_as_they_come(generation, queries), "generate", total=len(queries)):
-        found[generated.query_id] = generated
+    capped: GeneratedQuery | None = None
+    coming = in_threads(generation.generator.generate, queries, generation.n_at_once, _is_capped)
+    for query, generated in progress(coming, "generate", total=len(queries)):
+        found[query.query_id] = generated
+        capped = generated if _is_capped(generated) else capped
+    if capped is not None:
+        rest = GeneratedQuery("", "", capped.combination, SPENDING_CAP)
+        return [found.get(query.query_id, replace(rest, query_id=query.query_id)) for query in queries]
     return [found[query.query_id] for query in queries]
 
 
-def _as_they_come(generation: Generation, queries: Sequence[Query]) -> Iterator[GeneratedQuery]:
-    waiting = iter(queries)
-    under_way: set[Future[GeneratedQuery]] = set()
-    capped: GeneratedQuery | None = None
-    with ThreadPoolExecutor(generation.n_at_once) as pool:
-        while True:
-            while len(under_way) < generation.n_at_once and capped is None:
-                query = next(waiting, None)
-                if query is None:
-                    break
-                under_way.add(pool.submit(generation.generator.generate, query))
-            if not under_way:
-                break
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                generated = future.result()
-                capped = generated if generated.status == SPENDING_CAP else capped
-                yield generated
-    if capped is not None:
-        for query in waiting:
-            yield GeneratedQuery(query.query_id, "", capped.combination, SPENDING_CAP)
+def _is_capped(generated: GeneratedQuery) -> bool:
+    return generated.status == SPENDING_CAP
 
 
 def generated_lines(generated: Sequence[GeneratedQuery]) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, content_hash
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
 from bench_core.llm.reasoning import answer_part
+from bench_core.threads import in_threads
 from retrieval_bench.rerankers.base import RerankerBase
 from retrieval_bench.types import Candidates, Description
 
@@ -60,8 +61,8 @@ class Listwise(RerankerBase):
         self._sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
         self._prompt = _read_prompt(Path(prompt) if prompt else _PROMPT)
         self._n_windows = self._n_repaired = 0
-        self.failed_queries: set[str] = set()
-        """Queries of which a window got no answer and kept its order; they are asked for again by the next run."""
+        self.failed_queries: dict[str, str] = {}
+        """Why a window of a query got no answer and kept its order; these are asked for again by the next run."""
 
     def describe(self) -> Description:
         """Model, prompt, windows and sampling."""
@@ -90,16 +91,17 @@ class Listwise(RerankerBase):
         if self._n_repaired:
             notes.append(f"listwise: {self._n_repaired} of {self._n_windows} answers were no full order; repaired.")
         if self.failed_queries:
+            why = ", ".join(f"{n} {status}" for status, n in sorted(Counter(self.failed_queries.values()).items()))
             notes.append(
-                f"listwise: {len(self.failed_queries)} queries got no answer for a window, which kept its order; the "
-                "next run asks for them again."
+                f"listwise: {len(self.failed_queries)} queries got no answer for a window ({why}), which kept its "
+                "order; the next run asks for them again."
             )
         return notes
 
     def rerank(self, batch: Sequence[Candidates]) -> Sequence[Sequence[float]]:
         """Scores that fall by 1 from the best document down."""
-        with ThreadPoolExecutor(self._n_at_once) as pool:
-            return list(pool.map(self._scores, batch))
+        coming = in_threads(lambda place: self._scores(batch[place]), range(len(batch)), self._n_at_once)
+        return [scores for _, scores in sorted(coming)]
 
     def _scores(self, candidates: Candidates) -> list[float]:
         order = list(range(len(candidates.documents)))
@@ -125,11 +127,11 @@ class Listwise(RerankerBase):
         self._n_windows += 1
         try:
             response = self._client.complete(ChatRequest((Message("user", prompt),), self._sampling))
-        except NoAnswer:
-            self.failed_queries.add(candidates.query.query_id)
+        except NoAnswer as error:
+            self.failed_queries[candidates.query.query_id] = error.status
             return window
         if response.problem:
-            self.failed_queries.add(candidates.query.query_id)
+            self.failed_queries[candidates.query.query_id] = response.problem
             return window
         places, is_whole = permutation(answer_part(response.text, self._model).text, len(window))
         self._n_repaired += not is_whole

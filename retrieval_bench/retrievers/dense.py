@@ -45,8 +45,20 @@ class Dense(RetrieverBase):
         batch_size: the most texts encoded at once.
         tokens_a_batch: the most tokens encoded at once, padding included.
         memory: what searching the embeddings may take; larger ones are read from disk in blocks.
-        revision, rules, document_model, pooling, normalize, query_prefix, document_prefix, max_length,
-            trust_remote_code, device, dtype, endpoint, key_variable, dimensions, encoding_format: see `EncoderOptions`.
+        revision: commit, tag or branch of a hub model.
+        rules: the key of a model whose pooling, lengths and prefixes hold for this one (a local copy, a fine-tuning).
+        document_model: the folder or hub id of the documents' weights, where they are others.
+        pooling: which token vectors become the text's; without: as the registry or the model says, as in the next four.
+        normalize: whether the encoder's outputs are brought to length 1.
+        query_prefix, document_prefix: put before each text, in place of an instruction.
+        max_length: tokens that stay of queries and of documents.
+        trust_remote_code: run the Python code that comes with the model.
+        device: `cpu`, `cuda:1`, or several with commas between them; without: the GPUs there are.
+        dtype: what is computed in; a processor else uses float32.
+        endpoint: base URL of an OpenAI-compatible API that serves the model; texts are sent there.
+        key_variable: the environment variable that holds its key.
+        dimensions: how many an endpoint shall answer with, where its model can shorten vectors.
+        encoding_format: how an endpoint's numbers travel.
         instructions: `own`, worded by this suite; or `upstream`, those of R2MED's code, which
             `retrieval-bench import-upstream r2med` takes from your clone of it.
         dataset_id: what is searched; it decides the words of a model's instruction.

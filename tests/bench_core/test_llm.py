@@ -15,14 +15,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from chat_server import ChatServer, choice, echo, slowly
 
-from bench_core.errors import BadFile, UserError
+from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.http_json import JsonEndpoint, Retries
 from bench_core.llm.chat import ChatRequest, ChatResponse, Message, NoAnswer, Sampling, Usage
 from bench_core.llm.limits import Limits, Price
+from bench_core.llm.named import create_client
 from bench_core.llm.openai_endpoint import OpenAIEndpoint
 from bench_core.llm.reasoning import answer_part
-from bench_core.llm.remembering import Remembering, ask_all
+from bench_core.llm.remembering import Remembering
 from bench_core.llm.store import ResponseStore, Stored, made_from
+from bench_core.threads import in_threads
 
 
 def ask(text="What is gout?", sample=0, **sampling):
@@ -38,6 +40,18 @@ def client(server, waits=None, timeout_s=5.0, limits=None, model="m", most_bytes
         retries,
         limits,
     )
+
+
+def outcome_of(asking, request):
+    try:
+        return asking.complete(request)
+    except NoAnswer as error:
+        return error
+
+
+def ask_all(asking, requests, n_threads):
+    coming = in_threads(lambda numbered: outcome_of(asking, numbered[1]), enumerate(requests), n_threads)
+    return {number: outcome for (number, _), outcome in coming}
 
 
 def test_what_is_sent_and_what_comes_back():
@@ -96,7 +110,7 @@ def test_a_hostile_endpoint_ends_in_a_status_and_never_in_the_store(tmp_path, na
     with ChatServer(behave) as server:
         timeout_s = 0.3 if name == "time-out" else 5.0
         asking = Remembering(client(server, timeout_s=timeout_s, key_variable="TEST_KEY"), store)
-        ((_, outcome),) = ask_all(asking, [ask()], 2)
+        outcome = outcome_of(asking, ask())
     assert isinstance(outcome, NoAnswer) and outcome.status == status
     assert "sk-secret" not in str(outcome) and "\n" not in str(outcome)
     assert len(server.requests) == n_requests
@@ -146,7 +160,7 @@ def test_answers_out_of_order_belong_to_their_requests():
         return echo(number, body, handler)
 
     with ChatServer(behave) as server:
-        outcomes = dict(ask_all(client(server), [ask(f"text {n}") for n in range(12)], 6))
+        outcomes = ask_all(client(server), [ask(f"text {n}") for n in range(12)], 6)
     assert {number: outcome.text for number, outcome in outcomes.items()} == {n: f"echo: text {n}" for n in range(12)}
 
 
@@ -154,10 +168,10 @@ def test_a_second_run_asks_nothing_and_one_killed_only_what_is_missing(tmp_path)
     store = ResponseStore(tmp_path / "store")
     requests = [ask(f"text {n}") for n in range(6)]
     with ChatServer(echo) as server:
-        list(ask_all(Remembering(client(server), store), requests[:4], 2))
+        ask_all(Remembering(client(server), store), requests[:4], 2)
         assert len(server.requests) == 4
         again = Remembering(client(server), store)
-        outcomes = dict(ask_all(again, requests, 2))
+        outcomes = ask_all(again, requests, 2)
         assert len(server.requests) == 6 and (again.n_asked, again.n_remembered) == (2, 4)
     assert outcomes[0].text == "echo: text 0"
     damaged = next((tmp_path / "store").glob("??/*.json"))
@@ -189,12 +203,13 @@ def test_two_processes_share_the_store_and_repeat_no_request(tmp_path):
         from bench_core.http_json import JsonEndpoint
         from bench_core.llm.chat import ChatRequest, Message
         from bench_core.llm.openai_endpoint import OpenAIEndpoint
-        from bench_core.llm.remembering import Remembering, ask_all
+        from bench_core.llm.remembering import Remembering
         from bench_core.llm.store import ResponseStore
+        from bench_core.threads import in_threads
         asking = Remembering(OpenAIEndpoint(JsonEndpoint(sys.argv[1]), "m"), ResponseStore(Path(sys.argv[2])))
         requests = [ChatRequest((Message("user", f"text {{n}}"),)) for n in range(20)]
-        outcomes = dict(ask_all(asking, requests, 4))
-        assert [outcomes[n].text for n in range(20)] == [f"echo: text {{n}}" for n in range(20)]
+        outcomes = in_threads(asking.complete, requests, 4)
+        assert sorted(outcome.text for _, outcome in outcomes) == sorted(f"echo: text {{n}}" for n in range(20))
     """)
     with ChatServer(slowly(0.05)) as server:
         command = [sys.executable, "-c", script, server.base_url, str(tmp_path / "store")]
@@ -244,7 +259,7 @@ def test_a_spending_cap_stops_before_it_is_passed():
     price = Price(prompt=10.0, completion=100_000.0)  # 3 completion tokens are 0.3 dollars
     limits = Limits(n_at_once=1, price=price, most_dollars=1.0)
     with ChatServer(echo) as server:
-        outcomes = dict(ask_all(client(server, limits=limits), [ask(f"{n}", max_tokens=3) for n in range(8)], 2))
+        outcomes = ask_all(client(server, limits=limits), [ask(f"{n}", max_tokens=3) for n in range(8)], 2)
     statuses = ["ok" if isinstance(outcome, ChatResponse) else outcome.status for outcome in outcomes.values()]
     assert len(outcomes) == 8
     assert statuses.count("ok") == len(server.requests) == 3
@@ -289,7 +304,7 @@ def test_no_more_at_once_than_allowed():
         return echo(number, body, handler)
 
     with ChatServer(behave) as server:
-        list(ask_all(client(server, limits=Limits(n_at_once=3)), [ask(f"{n}") for n in range(12)], 8))
+        ask_all(client(server, limits=Limits(n_at_once=3)), [ask(f"{n}") for n in range(12)], 8)
     assert most[0] == 3
 
 
@@ -344,3 +359,27 @@ def test_a_stored_file_is_json_that_people_can_read(tmp_path):
     content = json.loads(next((tmp_path / "store").glob("??/*.json")).read_text(encoding="utf-8"))
     assert content["made_from"]["messages"][0]["content"] == "Gicht – ü"
     assert store.get(stored.key) == stored
+
+
+def test_a_model_in_this_process_is_what_its_files_hold(tmp_path):
+    for place in ("one/model", "other/model"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "config.json").write_text("{}")
+    one, other = (create_client(f"hf:{tmp_path / place / 'model'}").describe() for place in ("one", "other"))
+    assert one == other and one["model"] == "model"
+    (tmp_path / "other" / "model" / "config.json").write_text('{"hidden_size": 8}')
+    assert create_client(f"hf:{tmp_path / 'other' / 'model'}").describe() != one
+
+
+@pytest.mark.parametrize("name", ["models/of/mine", "./mine", "mine.gguf"])
+def test_a_model_that_is_not_there_is_told_before_anything_is_asked(name):
+    with pytest.raises(UserError, match="there is no such"):
+        create_client(f"hf:{name}")
+
+
+def test_a_hub_model_without_a_hub_is_a_failed_run():
+    with pytest.raises(
+        BenchError, match="the hub is not reached, and there is no local copy of nobody/nothing"
+    ) as told:
+        create_client("hf:nobody/nothing").describe()
+    assert told.value.exit_code == 1

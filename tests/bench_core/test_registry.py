@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 
 from bench_core.errors import UserError
-from bench_core.registry import Family, StageSpec, convert_arguments
+from bench_core.registry import Argument, Family, StageSpec, arguments_of, convert_arguments
 
 FAMILY = Family("retriever", {"bm25": "retrieval_bench.retrievers.bm25:Bm25", "broken": "no_such_module:X"}, "no.group")
 
@@ -38,6 +38,31 @@ class Example:
 )
 def test_a_stage_is_a_name_with_arguments(text, parameters, spec):
     assert StageSpec.parse(text, parameters) == spec
+
+
+def test_an_argument_without_a_value_is_named():
+    with pytest.raises(UserError, match=r"'bm25,k1': k1 has no value; write bm25,k1=VALUE"):
+        StageSpec.parse("bm25,k1")
+
+
+def test_arguments_are_told_with_what_their_docstrings_say():
+    class Base:
+        """Something.
+
+        Args:
+            depth: how far
+                it goes.
+            low, high: bounds.
+        """
+
+    class Derived(Base):
+        def __init__(self, depth: int = 3, kind: Literal["a", "b"] = "a", high: float | None = None) -> None: ...
+
+    assert arguments_of(Derived) == [
+        Argument("depth", "a whole number", "3", "how far it goes."),
+        Argument("kind", "a or b", "a", ""),
+        Argument("high", "a number", "", "bounds."),
+    ]
 
 
 @pytest.mark.parametrize(("text", "parameters"), [("bm25", ("depth",)), ("bm25", ("=3",)), ("bm25,k1=1", ("k1=2",))])

@@ -7,11 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from chat_server import ChatServer, choice
 
 from retrieval_bench.cli import main
 
@@ -184,10 +188,24 @@ def test_table_lists_what_was_run(here):
     assert len(json.loads(invoke("table", "-d", "demo/ehr", "--format", "json").stdout)["rows"]) == 2
 
 
+def test_ctrl_c_does_not_wait_for_a_model(tmp_path):
+    never = threading.Event()
+    with ChatServer(lambda *_: never.wait(60) or choice("late")) as server:
+        system = f"hyde,llm={server.base_url}#m > bm25"
+        command = [Path(sys.executable).with_name("retrieval-bench"), "run", "-d", "demo/evidence", "-r", system]
+        running = subprocess.Popen([*command, "--cache", "cache"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        while not server.requests:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=30)
+        never.set()
+    assert running.returncode == 130 and "Stopped." in told and "Traceback" not in told
+
+
 def test_an_experiment_file_names_the_grid(here):
     (here / "grid.yaml").write_text("grids:\n- datasets: [demo/ehr]\n  systems: ['bm25,k1=1.5']\nk: 7\n")
     rows = json.loads(invoke("run", "-e", "grid.yaml", "--format", "json").stdout)["rows"]
-    assert rows[0]["system"] == "bm25,k1=1.5"
+    assert rows[0]["system"] == "bm25,k1=1.5 (k=7)"
     (here / "grid.yaml").write_text("grids:\n- datasets: [demo/ehr]\n  sistems: [bm25]\n")
     assert "grid.yaml, line " in invoke("run", "-e", "grid.yaml", code=2).stderr
 

@@ -48,6 +48,16 @@ def test_the_three_layouts_are_read_alike(tmp_path, layout):
     dataset.check()
 
 
+def test_beirs_other_judgments_are_named_by_their_split(tmp_path):
+    files = {**BEIR, "qrels/dev.tsv": "query-id\tcorpus-id\tscore\nq1\td2\t1\n"}
+    folder = write(tmp_path / "mine", files)
+    assert load_dataset(f"dir:{folder}").qrels == {"q1": {"d1": 1}}
+    dev = load_dataset(f"dir:{folder},split=dev")
+    assert dev.qrels == {"q1": {"d2": 1}} and dev.card.dataset_id == "dir/mine-dev"
+    with pytest.raises(UserError, match=r"the qrels are missing; expected qrels/train.tsv"):
+        _ = load_dataset(f"dir:{folder},split=train").qrels
+
+
 def test_tagged_topics_give_their_titles(tmp_path):
     assert load_dataset(f"dir:{write(tmp_path, TAGGED)}").queries[0].text == "which one"
 
@@ -134,7 +144,7 @@ def test_a_bad_file_is_one_sentence_with_its_line(tmp_path, name, content, messa
 def test_a_missing_part_says_what_was_looked_for(tmp_path, missing):
     files = {name: content for name, content in R2MED.items() if not name.startswith(missing)}
     dataset = load_dataset(f"dir:{write(tmp_path, files)}")
-    with pytest.raises(UserError, match=r"are missing; expected one of .*jsonl"):
+    with pytest.raises(UserError, match=r"missing; expected .*jsonl"):
         dataset.check()
 
 
@@ -196,7 +206,7 @@ def test_real_collections_are_read(shared_data):
         assert (len(dataset.corpus), len(dataset.queries), n_judgments) == counts
     bright = load_dataset(f"dir:{shared_data / 'retrieval' / 'bright-biology'}")
     assert len(bright.queries) == 103 and len(bright.qrels) == 103
-    with pytest.raises(BenchError, match="the corpus are missing"):
+    with pytest.raises(BenchError, match="the corpus is missing"):
         bright.check()
     demo = load_dataset(f"dir:{shared_data / 'retrieval' / 'r2med-biology-demo'},unknown_ids=keep")
     demo.check()

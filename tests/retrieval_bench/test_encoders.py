@@ -17,7 +17,8 @@ pytest.importorskip("sentence_transformers")
 import torch
 from transformers import AutoModel, AutoTokenizer, T5EncoderModel
 
-from bench_core.errors import UserError
+from bench_core.errors import BenchError, UserError
+from bench_core.model_files import ModelFiles
 from retrieval_bench.encoders import sentence_transformer as module
 from retrieval_bench.encoders.batches import split_on_out_of_memory
 from retrieval_bench.encoders.encoder import OutOfMemory
@@ -25,7 +26,6 @@ from retrieval_bench.encoders.encoding_rule import EncodingRule, TextRule
 from retrieval_bench.encoders.model_registry import registry
 from retrieval_bench.encoders.models import EncoderOptions, create_encoder
 from retrieval_bench.encoders.sentence_transformer import Computation, SentenceTransformerEncoder
-from retrieval_bench.model_files import ModelFiles
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny_encoders import TEXTS, add_code, add_modules, tiny_bert, tiny_mistral, tiny_t5
@@ -375,8 +375,10 @@ def test_a_hub_model_without_a_revision_is_the_commit_of_the_local_copy(folders,
 def test_a_pinned_hub_model_is_described_without_the_hub():
     described = create_encoder("bge-large").describe("query")
     assert described["revision"] == registry().find("bge-large").revision
-    with pytest.raises(UserError, match="cannot be loaded"):
+    with pytest.raises(BenchError, match="the hub is not reached, and there is no local copy of nobody/nothing"):
         create_encoder("nobody/nothing").describe("query")
+    with pytest.raises(UserError, match=r"models/of/mine: there is no such folder"):
+        create_encoder("models/of/mine").describe("query")
 
 
 def test_code_that_comes_with_a_model_runs_only_when_allowed(folders, tmp_path, monkeypatch):

@@ -118,6 +118,27 @@ def test_a_run_says_what_was_repaired_and_asks_again_for_what_failed(tmp_path, m
         assert third == second and len(server.requests) == n_second and "skipped" in told
 
 
+@pytest.mark.parametrize("form", ["rich", "csv"])
+def test_where_no_query_gets_an_answer_the_run_fails(tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    with ChatServer(lambda *_: choice("", "content_filter")) as server:
+        system = f"bm25 > listwise,llm={server.base_url}#m,depth=5"
+        arguments = ["run", "-d", "demo/evidence", "-r", system, "--cache", "cache", "--format", form]
+        result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert "nothing was reranked. listwise: 16 queries got no answer for a window (16 refused)" in result.stderr
+
+
+def test_what_is_noted_stands_beside_csv(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with ChatServer(lambda number, *_: choice("", "content_filter") if number == 3 else choice("[1]")) as server:
+        system = f"bm25 > listwise,llm={server.base_url}#m,depth=5"
+        arguments = ["run", "-d", "demo/evidence", "-r", system, "--cache", "cache", "--format", "csv"]
+        result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0 and "no answer" not in result.stdout
+    assert "1 queries got no answer for a window (1 refused)" in result.stderr
+
+
 def test_it_needs_a_model_and_windows_that_fit(tmp_path):
     from bench_core.registry import StageSpec
 

@@ -29,9 +29,9 @@ from transformers import (
 )
 
 from bench_core.errors import BadFile, BenchError, UserError
+from bench_core.model_files import ModelFiles
 from bench_core.registry import StageSpec
 from bench_core.testing import check
-from retrieval_bench.model_files import ModelFiles
 from retrieval_bench.rerankers.base import RERANKERS, RerankerBase, create_reranker
 from retrieval_bench.rerankers.cross_encoder import CrossEncoder, MonoBert
 from retrieval_bench.rerankers.lora import LoraAdapter
@@ -446,9 +446,10 @@ def test_models_that_cannot_be_used_are_told_in_one_sentence(tiny, tmp_path):
         MonoBert(str(tiny / "one-label"), max_length=64).rerank(BATCH)
     (tmp_path / "empty").mkdir()
     for name in ("cross-encoder", "monobert", "monot5", "rankllama"):
-        with pytest.raises(UserError, match=rf"reranker {name}: the model .* cannot be loaded|adapter_config.json"):
+        told = rf"reranker {name}: the model .* cannot be loaded|adapter_config.json|no local copy of meta-llama"
+        with pytest.raises(BenchError, match=told):
             create_reranker(StageSpec.parse(f"{name},model={tmp_path / 'empty'}")).rerank(BATCH)
-        with pytest.raises(UserError, match=rf"reranker {name}: the model nobody/has-this cannot be loaded"):
+        with pytest.raises(BenchError, match=rf"reranker {name}: .* no local copy of nobody/has-this"):
             create_reranker(StageSpec.parse(f"{name},model=nobody/has-this")).describe()
 
 

@@ -15,6 +15,7 @@ from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json, content_hash
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 # One of them is in every checkpoint, and all are small.
 _SMALL_FILES = ("config.json", "modules.json", "adapter_config.json")
 
@@ -32,13 +33,15 @@ class ModelFiles:
     revision: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a model without a name, and a revision where nothing can be looked up by it.
+        """Refuse what names no model, and a revision where nothing can be looked up by it.
 
         Raises:
-            UserError: `model` is empty, or a folder has a revision.
+            UserError: `model` is empty or a path to nothing, or a folder has a revision.
         """
         if not self.model:
             raise UserError("model= is empty; give a folder or an id of the Hugging Face hub.")
+        if self.folder is None and not _HUB_ID.fullmatch(self.model):
+            raise UserError(f"{self.model}: there is no such folder, and an id of the hub is written OWNER/NAME.")
         if self.revision and self.folder is not None:
             raise UserError(f"{self.model} is a folder, which has no revision={self.revision}; leave that out.")
 
@@ -69,8 +72,12 @@ class ModelFiles:
         )
         return content_hash(text for name in names for text in (name, file_sha256(self.folder / name)))
 
-    def file(self, name: str) -> Path | None:
-        """One file of the model, fetched from the hub where the model is there; None where it has no such file."""
+    def file(self, name: str, local_only: bool = False) -> Path | None:
+        """One file of the model, fetched from the hub where the model is there; None where it has no such file.
+
+        Args:
+            local_only: look among the files that were fetched earlier, and ask nobody.
+        """
         if self.folder is not None:
             return self.folder / name if (self.folder / name).is_file() else None
         from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
@@ -78,7 +85,7 @@ class ModelFiles:
 
         revision = self.revision or None
         try:
-            return Path(hf_hub_download(self.model, name, revision=revision))
+            return Path(hf_hub_download(self.model, name, revision=revision, local_files_only=local_only))
         except LocalEntryNotFoundError:  # the hub was not reached, but may have said earlier that it has no such file
             if try_to_load_from_cache(self.model, name, revision=revision) is not _CACHED_NO_EXIST:
                 raise
@@ -91,7 +98,7 @@ class ModelFiles:
         unreached: OSError | None = None
         for name in names:
             try:
-                path = self.file(name)
+                path = self.file(name, local_only=unreached is not None)
             except OSError as error:  # the hub was not reached: another of the files may be here all the same
                 unreached = unreached or error
                 continue
@@ -132,14 +139,22 @@ class ModelFiles:
             UserError: the model cannot be loaded.
         """
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else a warning at every fork
+        from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+        from huggingface_hub.utils import logging as hub_logging
         from transformers.utils import logging
 
-        logging.set_verbosity_error()
+        for library in (logging, hub_logging):
+            library.set_verbosity_error()
         logging.disable_progress_bar()
         try:
             yield
         except BenchError:
             raise
+        except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+            raise BenchError(
+                f"{stage}: the hub is not reached, and there is no local copy of {self.model}; give a folder "
+                "that holds the model, or fetch it where there is a network."
+            ) from error
         except Exception as error:  # files made by others can fail a loader in any way
             raise UserError(
                 f"{stage}: the model {self.model} cannot be loaded ({_cause(error)}); give a folder that holds "

@@ -1,0 +1,44 @@
+"""Doing several things at once that mostly wait, as requests do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_threads(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    n_threads: int,
+    is_last: Callable[[Result], bool] = lambda result: False,
+) -> Iterator[tuple[Item, Result]]:
+    """Do `work` for each item in `n_threads` threads; yield items with their results as they come.
+
+    After a result that `is_last`, nothing further is begun; what is under way is waited for. After an exception, and
+    where the caller goes away (Ctrl-C among the reasons), it is not: the threads end when their work does.
+    """
+    waiting = iter(items)
+    under_way: dict[Future[Result], Item] = {}
+    ended = False
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        while True:
+            while not ended and len(under_way) < n_threads:
+                try:
+                    item = next(waiting)
+                except StopIteration:
+                    ended = True
+                    break
+                under_way[pool.submit(work, item)] = item
+            if not under_way:
+                return
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                result = future.result()
+                ended = ended or is_last(result)
+                yield under_way.pop(future), result
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
