@@ -12,7 +12,7 @@ model wrote for them, and scores that; runs and scores the embedded SQL predicti
 tables. What is done already is skipped, so a second call only prints.
 
   --results DIR             folder the runs are kept in (default: results)
-  --format FORM             form of the tables (default: rich)
+  --format FORM             form of the tables (default: rich); json prints two documents, one for each half
   --generator-model MODEL   let this model write instead of replaying the packaged texts: hf:ID, hf:FOLDER,
                             openai:MODEL or http://HOST/v1#MODEL
   --help                    this text

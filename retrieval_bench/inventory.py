@@ -14,7 +14,7 @@ from bench_core.manifest import MANIFEST_NAME, RunFolder
 from bench_core.registry import Family, StageSpec, arguments_of
 from bench_core.tables import Cell, Column, Table
 from bench_core.testing import check
-from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
+from retrieval_bench.datasets.dataset import SOURCES, Dataset, DatasetCard, load_dataset
 from retrieval_bench.encoders.model_registry import ModelEntry, registry
 from retrieval_bench.fusion_methods import METHODS
 from retrieval_bench.measures import DEFAULT_MEASURES
@@ -56,10 +56,19 @@ def _dataset_rows() -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for member in SOURCES.members():
         cards = [] if member.problem else SOURCES.create(StageSpec(member.name)).cards()
-        rows += [["dataset", card.dataset_id, card.summary, card.access] for card in cards]
+        rows += [["dataset", card.dataset_id, card.summary, _here(card)] for card in cards]
         if not cards:
             rows.append(["dataset", f"{member.name}:PATH", member.summary, member.problem or "ok"])
     return rows
+
+
+def _here(card: DatasetCard) -> str:
+    """Whether a dataset that can be named can be used at once."""
+    try:
+        load_dataset(card.dataset_id)
+    except UserError:
+        return "not fetched"
+    return "ok"
 
 
 def _member_rows(family: Family) -> list[list[Cell]]:
@@ -177,13 +186,23 @@ def machine_table() -> Table:
     for family in (RETRIEVERS, RERANKERS, QUERY_GENERATORS):
         for member in family.members():
             state = "missing" if member.problem else "ok"
-            rows.append([f"{family.kind} {member.name}", state, member.problem or "can run here"])
+            rows.append([f"{family.kind} {member.name}", state, member.problem or _needs(family.load(member.name))])
     unverified = [entry.key for entry in registry().models if not entry.verified]
     rows.append(["models", "not verified", f"no machine of the project ran the weights of {', '.join(unverified)}"])
     rows += [[what, "not verified", why] for what, why in _NOT_VERIFIED.items()]
     rows.append(["prices of language models", "ok", f"yours go to {user_prices_path()}"])
     columns = [Column("what", "what"), Column("state", "state"), Column("detail", "detail")]
     return Table("This machine", columns, rows)
+
+
+def _needs(cls: type[object]) -> str:
+    """What has to be brought to a stage that can run here: weights, or a model."""
+    arguments = {argument.name: argument.default for argument in arguments_of(cls)}
+    if "client" in inspect.signature(cls).parameters:
+        return "can run here with a language model that you name"
+    if "/" in arguments.get("model", ""):
+        return f"can run here; fetches {arguments['model']} from the hub"
+    return "can run here"
 
 
 def contract_table(spec: StageSpec) -> tuple[Table, int]:

@@ -116,7 +116,7 @@ def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]
             with folder.recording(manifest, PACKAGES), manifest.phase("generate"):
                 _generate_missing(bench, system, lines)
                 folder.add_files(manifest, [PREDICTIONS])
-            bench.tell(f"{what}: {len(bench.dataset.questions)} predictions.")
+            bench.tell(f"{what}: asked for {len(bench.dataset.questions)} questions.")
         by_question = {prediction.question_id: prediction for prediction in map(prediction_from_json, lines.read())}
     return folder, [by_question[question.question_id] for question in bench.dataset.questions]
 

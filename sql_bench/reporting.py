@@ -83,8 +83,8 @@ def _notes(systems: Sequence[ScoredSystem]) -> list[str]:
         unanswerable = sum(not found.answerable for found in system.verdicts)
         if unanswerable:
             notes.append(
-                f"{dataset_id}: {unanswerable} questions that cannot be answered are not in N; right abstentions are "
-                "counted beside it, reliability scores are in scores.json."
+                f"{dataset_id}: what cannot be answered ({unanswerable} of {len(system.verdicts)} questions) is not in "
+                "N; right abstentions are counted beside it, reliability scores are in scores.json."
             )
         if scores.gold_contents:
             notes.append(f"{dataset_id}: EX telling leaves out golds that say little: {_listed(scores.gold_contents)}.")

@@ -51,6 +51,8 @@ def find_tables(folder: Path) -> list[TableFile]:
     Raises:
         UserError: no such folder, no table in it, or two files for one table.
     """
+    if folder.is_file():
+        raise UserError(f"{folder}: this is a file; give the folder that holds the tables, one file each.")
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder.")
     files = [
