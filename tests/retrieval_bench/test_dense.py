@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bench_core.errors import UserError
+from bench_core.errors import BenchError, UserError
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.retrievers.dense import Dense
@@ -132,8 +132,11 @@ def test_what_changes_no_result_is_not_in_the_description():
 @pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_is_one_sentence(tmp_path, evidence):
     (tmp_path / "empty").mkdir()
-    for model in (str(tmp_path / "empty"), "no-such-owner/no-such-model"):
-        with pytest.raises(UserError, match=r"the model .* cannot be loaded") as raised:
+    for model, told in (
+        (str(tmp_path / "empty"), "the model .* cannot be loaded"),
+        ("no-such-owner/no-such-model", "the hub is not reached"),
+    ):
+        with pytest.raises(BenchError, match=told) as raised:
             Dense(model=model).index(evidence.corpus, tmp_path)
         assert "\n" not in str(raised.value)
 
