@@ -107,18 +107,22 @@ def import_upstream(benchmark: str, clone: Path) -> None:
 @dataset_option
 @retriever_option
 @parameter_option
+@allow_remote_option
 @indexes_option
-def index(dataset: str, retriever: str, parameters: Sequence[str], indexes_dir: Path) -> None:
+def index(dataset: str, retriever: str, parameters: Sequence[str], allow_remote: bool, indexes_dir: Path) -> None:
     """Write a retriever's index of a dataset, or say that it is there."""
     from bench_core.progress import working
     from bench_core.registry import StageSpec
+    from retrieval_bench.data_use import check_data_use
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.index_store import prepare_index
     from retrieval_bench.retrievers.base import create_retriever
+    from retrieval_bench.systems import FirstStage
 
     loaded = load_dataset(dataset)
     dataset_id, spec = loaded.card.dataset_id, StageSpec.parse(retriever, parameters)
     created = create_retriever(spec, dataset_id)
+    check_data_use(loaded.card, FirstStage(str(spec), created), allow_remote)
     with working(f"indexing {dataset_id}"):
         folder, was_there = prepare_index(created, loaded.corpus, dataset_id, indexes_dir)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"

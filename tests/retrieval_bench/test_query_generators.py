@@ -187,32 +187,49 @@ def credentialed(here):
     return "dir:notes,access=credentialed"
 
 
-@pytest.mark.parametrize(
-    "system",
-    [
-        "hyde,llm={url}#m > bm25",
-        "bm25 > bi-encoder",
-        "dense,model=m,endpoint={url}",
-        "rrf(bm25, hyde,llm={url}#m > bm25)",
-        "lamer,llm={url}#m > bm25",
-    ],
-)
-def test_nothing_credentialed_leaves_the_machine(credentialed, system, monkeypatch):
+@pytest.fixture
+def recording(monkeypatch):
+    """A server on loopback that stands for a remote one."""
     from bench_core import http_json
     from retrieval_bench.encoders import embeddings_api
 
+    monkeypatch.setattr(http_json.JsonEndpoint, "is_remote", True)
+    monkeypatch.setattr(embeddings_api.Endpoint, "is_remote", True)
     with ChatServer(echo) as server:
-        # The recording server stands for a remote one.
-        monkeypatch.setattr(http_json.JsonEndpoint, "is_remote", True)
-        monkeypatch.setattr(embeddings_api.Endpoint, "is_remote", True)
-        text = system.format(url=server.base_url)
-        if "endpoint" in text or "llm" in text:
-            result = run(text, dataset=credentialed, code=2)
-            assert "credentialed" in result.stderr and "--allow-remote-for-credentialed" in result.stderr
-        assert server.requests == []
-        if "llm" in text:
-            run(text, "--allow-remote-for-credentialed", dataset=credentialed)
-            assert server.requests
+        yield server
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "-r", "hyde,llm={url}#m > bm25"),
+        ("run", "-r", "rrf(bm25, hyde,llm={url}#m > bm25)"),
+        ("run", "-r", "lamer,llm={url}#m > bm25"),
+        ("run", "-r", "bm25 > listwise,llm={url}#m"),
+        ("run", "-r", "hyde > bm25", "--generator-model", "{url}#m"),
+        ("run", "-r", "dense,model=m,endpoint={url}"),
+        ("compare", "-b", "bm25", "-r", "hyde,llm={url}#m > bm25"),
+        ("gains", "-r", "hyde,llm={url}#m > bm25"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_credentialed_leaves_the_machine(credentialed, recording, command):
+    name, *arguments = (word.format(url=recording.base_url) for word in command)
+    result = invoke(name, "-d", credentialed, *arguments, code=2)
+    assert "credentialed" in result.stderr and "--allow-remote-for-credentialed" in result.stderr
+    assert recording.requests == []
+
+
+def test_an_index_of_credentialed_text_stays_here_too(credentialed, recording):
+    system = f"dense,model=m,endpoint={recording.base_url}"
+    result = CliRunner().invoke(main, ["index", "-d", credentialed, "-r", system])
+    assert result.exit_code == 2 and "--allow-remote-for-credentialed" in result.stderr
+    assert recording.requests == []
+
+
+def test_it_may_leave_where_the_user_says_so(credentialed, recording):
+    run(f"hyde,llm={recording.base_url}#m > bm25", "--allow-remote-for-credentialed", dataset=credentialed)
+    assert recording.requests
 
 
 def test_replay_reads_our_lines_and_r2meds(tmp_path):
