@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 FailureKind = Literal[
-    "rate limited", "server error", "timed out", "no connection", "malformed", "too large", "rejected"
+    "rate limited",
+    "server error",
+    "timed out",
+    "no connection",
+    "connection lost",
+    "malformed",
+    "too large",
+    "rejected",
 ]
 
 _RETRIED: frozenset[FailureKind] = frozenset(
-    {"rate limited", "server error", "timed out", "no connection", "malformed"}
+    {"rate limited", "server error", "timed out", "no connection", "connection lost", "malformed"}
 )
 # Answers after which the same request may succeed, besides those of 500 and more (RFC 9110, RFC 6585).
 _PASSING = frozenset({408, 409, 425, 429})
@@ -154,14 +161,17 @@ class JsonEndpoint:
             with self._connected().stream("POST", url, json=body, headers=self._with_key()) as response:
                 content = self._read(response)
                 self._check_status(response, content)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            cause = self._clean(str(error) or type(error).__name__)
+            raise EndpointFailure("no connection", f"{self.place} cannot be reached: {cause}.") from error
         except httpx2.TimeoutException as error:
             raise EndpointFailure("timed out", f"{self.place} did not answer within {self._timeout_s:g} s.") from error
         except httpx2.HTTPError as error:
             cause = self._clean(str(error) or type(error).__name__)
-            raise EndpointFailure("no connection", f"{self.place} cannot be reached: {cause}.") from error
+            raise EndpointFailure("connection lost", f"{self.place} broke off: {cause}.") from error
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise EndpointFailure("malformed", f"{self.place} answered with what is not JSON.") from error
 
     def _connected(self) -> httpx2.Client:
@@ -224,7 +234,7 @@ def _said(content: bytes) -> str:
         told = json.loads(content)
         told = told.get("error", told.get("message", text))
         return str(told.get("message", told) if isinstance(told, dict) else told)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return text
 
 

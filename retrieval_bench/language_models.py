@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from bench_core.errors import UserError
+from bench_core.llm.chat import ChatClient
 from bench_core.llm.named import ClientOptions, create_client
 from bench_core.llm.remembering import Remembering
 from bench_core.llm.store import ResponseStore
@@ -31,6 +32,18 @@ class LanguageModelSettings:
 
     store_dir: Path = field(default_factory=default_store_dir)
     model: str = ""
+    _clients: dict[tuple[str, ClientOptions], ChatClient] = field(default_factory=dict, repr=False, compare=False)
+
+    def client(self, model: str, options: ClientOptions) -> Remembering:
+        """A model with its stored answers.
+
+        Stages that name the same model with the same options share it: weights are loaded once, and limits and the
+        spending cap hold for all of them together.
+        """
+        key = (model, options)
+        if key not in self._clients:
+            self._clients[key] = create_client(model, options)
+        return Remembering(self._clients[key], ResponseStore(self.store_dir))
 
 
 @dataclass(frozen=True)
@@ -65,5 +78,4 @@ def with_model(family: Family, spec: StageSpec, settings: LanguageModelSettings)
     options = ClientOptions(**convert_arguments(ClientOptions, own, what))
     if options.n_at_once < 1:
         raise UserError(f"{what}: n_at_once={options.n_at_once} does not fit: it must be at least 1.")
-    client = Remembering(create_client(model, options), ResponseStore(settings.store_dir)) if model else None
-    return ModelledStage(rest, client, options.n_at_once)
+    return ModelledStage(rest, settings.client(model, options) if model else None, options.n_at_once)

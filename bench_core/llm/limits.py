@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from bench_core.errors import UserError
 from bench_core.llm.chat import ChatRequest, NoAnswer, Usage
 
-# A token of English is about four characters (OpenAI's rule of thumb); only budgets are planned with it, nothing is
-# counted by it that the endpoint counts itself.
+# A token of English is about four characters (OpenAI's rule of thumb); tokens per minute are planned with it, until the
+# endpoint has counted them.
 _CHARACTERS_A_TOKEN = 4
+# No token is less than a byte (byte-level BPE), and a message costs a few more for its frame; a spending cap is planned
+# with these, since it must not be passed.
+_TOKENS_OF_A_FRAME = 16
 # What an answer is taken to cost before it is known, where the request sets no bound.
 _TOKENS_OF_AN_ANSWER = 1024
 _MINUTE_S = 60.0
@@ -68,28 +71,31 @@ class Limits:
 
     @contextmanager
     def turn(self, request: ChatRequest) -> Iterator[Callable[[Usage], None]]:
-        """Wait for a turn; the function given takes what the request really used.
+        """Wait for a turn; the function given takes what the request used.
+
+        What it does not know (None) is counted as the most it can have been. A request it is not called for cost
+        nothing.
 
         Raises:
             NoAnswer: the request could pass the spending cap.
         """
-        estimate = _estimate(request)
+        most = _most(request)
         with self._at_once:
-            dollars = self._reserve(estimate)
+            dollars = self._reserve(most)
             used: list[Usage] = []
             try:
-                entry = self._wait(estimate)
+                entry = self._wait(_estimate(request))
                 yield used.append
             finally:
                 with self._lock:
                     self._reserved -= dollars
                     if used:
-                        self.dollars += self._price.of(used[0]) if self._price else 0.0
+                        self.dollars += self._price.of(_known(used[0], most)) if self._price else 0.0
             if used:
                 entry.tokens = sum(filter(None, (used[0].prompt_tokens, used[0].completion_tokens))) or entry.tokens
 
-    def _reserve(self, estimate: Usage) -> float:
-        dollars = self._price.of(estimate) if self._price else 0.0
+    def _reserve(self, most: Usage) -> float:
+        dollars = self._price.of(most) if self._price else 0.0
         with self._lock:
             if self._most_dollars is not None and self.dollars + self._reserved + dollars > self._most_dollars:
                 raise NoAnswer(
@@ -134,3 +140,18 @@ def _estimate(request: ChatRequest) -> Usage:
     """Tokens before they are counted: rather too many of the answer, which may take all it is allowed."""
     n_characters = sum(len(message.content) for message in request.messages)
     return Usage(n_characters // _CHARACTERS_A_TOKEN + 1, request.sampling.max_tokens or _TOKENS_OF_AN_ANSWER)
+
+
+def _most(request: ChatRequest) -> Usage:
+    """The most tokens that a request can use."""
+    n_bytes = sum(len(message.content.encode("utf-8", "replace")) for message in request.messages)
+    frames = _TOKENS_OF_A_FRAME * (len(request.messages) + 1)
+    return Usage(n_bytes + frames, request.sampling.max_tokens or _TOKENS_OF_AN_ANSWER)
+
+
+def _known(used: Usage, most: Usage) -> Usage:
+    """What was used, with the most there can have been where the endpoint did not say."""
+    prompt, completion = used.prompt_tokens, used.completion_tokens
+    return Usage(
+        most.prompt_tokens if prompt is None else prompt, most.completion_tokens if completion is None else completion
+    )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from bench_core.characters import whole_characters
 from bench_core.http_json import EndpointFailure, JsonEndpoint, Retries
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatRequest, ChatResponse, Finish, NoAnswer, Usage
@@ -16,6 +17,8 @@ from bench_core.llm.limits import Limits
 _FINISHES: Mapping[str | None, Finish] = {"length": "length", "content_filter": "refused"}
 # Fields in which endpoints give reasoning by itself: vLLM and DeepSeek, then OpenRouter and newer vLLM.
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
+# The model may have answered, though the answer did not arrive or could not be read.
+_PERHAPS_BILLED = frozenset({"timed out", "connection lost", "malformed", "too large"})
 
 
 class OpenAIEndpoint:
@@ -70,7 +73,13 @@ class OpenAIEndpoint:
     def _once(self, body: Mapping[str, Any], request: ChatRequest) -> ChatResponse:
         with self._limits.turn(request) as spent:
             start = time.perf_counter()
-            response = _parsed(self._endpoint.post("chat/completions", body), time.perf_counter() - start)
+            try:
+                answer = self._endpoint.post("chat/completions", body)
+                response = _parsed(answer, time.perf_counter() - start)
+            except EndpointFailure as failure:
+                if failure.kind in _PERHAPS_BILLED:
+                    spent(Usage())
+                raise
             spent(response.usage)
         return response
 
@@ -88,8 +97,8 @@ def _parsed(answer: Any, seconds: float) -> ChatResponse:
         usage = answer.get("usage") or {}
         reasoning = next((message[name] for name in _REASONING_FIELDS if message.get(name)), "")
         return ChatResponse(
-            text=str(message.get("content") or ""),
-            reasoning=str(reasoning),
+            text=whole_characters(str(message.get("content") or "")),
+            reasoning=whole_characters(str(reasoning)),
             finish=finish,
             usage=Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens")),
             seconds=seconds,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bench_core.characters import whole_characters
 from bench_core.errors import BadFile
 from bench_core.jsonl import id_field, read_objects, text_field
 from retrieval_bench.text import indexed_text
@@ -45,7 +46,7 @@ def read_corpus(path: Path, duplicates: Duplicates = "refuse") -> CorpusFile:
             n_duplicates += 1
             continue
         first_line[doc_id] = number
-        documents.append(Document(doc_id, indexed_text(title, text)))
+        documents.append(Document(doc_id, whole_characters(indexed_text(title, text))))
     if not documents:
         raise BadFile(path, "expected at least one document, but the corpus is empty")
     return CorpusFile(Corpus(documents), n_duplicates)
@@ -62,7 +63,7 @@ def read_queries(path: Path) -> list[Query]:
         query_id = id_field(path, number, item, ("id", "_id", "query_id"))
         if query_id in queries:
             raise BadFile(path, f"query_id {query_id} stands in an earlier line already; make ids unique", number)
-        queries[query_id] = Query(query_id, text_field(path, number, item, ("text",)))
+        queries[query_id] = Query(query_id, whole_characters(text_field(path, number, item, ("text",))))
     if not queries:
         raise BadFile(path, "expected at least one query, but the file is empty")
     return list(queries.values())

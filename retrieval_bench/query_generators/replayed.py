@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench_core.artifacts import file_sha256
+from bench_core.characters import whole_characters
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import id_field, read_objects, text_field
 from retrieval_bench.query_generators.base import GeneratedQuery
@@ -42,7 +43,8 @@ class Replay:
                     file, f"query_id {query_id} stands in an earlier line already; keep one text a query", number
                 )
             # R2MED's files carry the query itself as `text` beside what was generated for it.
-            self._texts[query_id] = text_field(file, number, item, ("hy_doc",) if "hy_doc" in item else ("text",))
+            text = text_field(file, number, item, ("hy_doc",) if "hy_doc" in item else ("text",))
+            self._texts[query_id] = whole_characters(text)
 
     def describe(self) -> Description:
         """The file's content and how it is combined."""

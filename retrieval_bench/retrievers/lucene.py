@@ -7,13 +7,13 @@ and the similarity are those that Anserini and Pyserini make.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench_core.characters import whole_characters
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
 from retrieval_bench.analysis.lucene_runtime import missing_requirement, start_lucene
@@ -47,8 +47,6 @@ _MEASURED_NOTES = {
     "by more than 14 ranks.",
 }
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
 
 class LuceneEngine:
     """BM25 in Lucene: 32-bit arithmetic, and document lengths rounded to what one byte can tell apart.
@@ -80,7 +78,7 @@ class LuceneEngine:
         document.add(field)
         n_documents = 0
         for text in texts:
-            field.setStringValue(_without_lone_surrogates(text))
+            field.setStringValue(whole_characters(text))
             writer.addDocument(document)
             n_documents += 1
         writer.forceMerge(1)
@@ -119,7 +117,7 @@ class LuceneEngine:
         """See `retrieval_bench.retrievers.bm25_engine.Engine`."""
         import numpy as np
 
-        query = self._queries.buildQuery(_FIELD, self._analyzer, _without_lone_surrogates(text))
+        query = self._queries.buildQuery(_FIELD, self._analyzer, whole_characters(text))
         n_asked = k + _MARGIN
         while True:
             rows, scores = self._first(query, n_asked)
@@ -175,11 +173,6 @@ class Difference:
 
 def _head(ranking: Sequence[tuple[str, float]]) -> list[str]:
     return [doc_id for doc_id, _ in ranking[:10]]
-
-
-def _without_lone_surrogates(text: str) -> str:
-    """What can cross to Java; no word holds either the one or the other."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _java() -> Any:

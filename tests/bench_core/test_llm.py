@@ -88,9 +88,10 @@ HOSTILE = {
     "500": (respond(500, b"oops"), "server error", 3),
     "503": (respond(503), "server error", 3),
     "time-out": (lambda *_: time.sleep(1.5), "timed out", 3),
-    "dropped connection": (lambda number, body, handler: handler.drop(), "no connection", 3),
-    "half a body": (half_a_body, "no connection", 3),
+    "dropped connection": (lambda number, body, handler: handler.drop(), "connection lost", 3),
+    "half a body": (half_a_body, "connection lost", 3),
     "half a JSON": (respond(200, b'{"choices": ['), "malformed", 3),
+    "nested for ever": (respond(200, b"[" * 200_000), "malformed", 3),
     "wrong content": (respond(200, b"<html>hello</html>", content_type="text/html"), "malformed", 3),
     "invalid UTF-8": (respond(200, b'{"choices": [{"message": {"content": "\xff\xfe"}}]}'), "malformed", 3),
     "empty choices": (respond(200, b'{"choices": []}'), "malformed", 3),
@@ -267,6 +268,45 @@ def test_a_spending_cap_stops_before_it_is_passed():
     assert limits.dollars <= 1.0
     with pytest.raises(UserError, match="price"):
         Limits(most_dollars=1)
+
+
+def test_what_an_endpoint_does_not_count_is_the_most_it_can_have_been():
+    limits = Limits(n_at_once=1, price=Price(prompt=0.0, completion=100_000.0), most_dollars=1.0)
+    silent = choice("an answer")
+    del silent["usage"]
+    with ChatServer(lambda *_: silent) as server:
+        outcomes = ask_all(client(server, limits=limits), [ask(f"{n}", max_tokens=3) for n in range(8)], 2)
+    assert sum(isinstance(outcome, ChatResponse) for outcome in outcomes.values()) == len(server.requests) == 3
+    assert limits.dollars == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("behave", "dollars"),
+    [
+        (lambda number, body, handler: handler.drop(), 0.6),
+        (respond(200, b"half an answ"), 0.6),
+        (respond(429), 0.0),
+        (respond(500), 0.0),
+    ],
+)
+def test_what_may_have_been_billed_counts(behave, dollars):
+    limits = Limits(price=Price(prompt=0.0, completion=100_000.0), most_dollars=100.0)
+    with ChatServer(behave) as server, pytest.raises(NoAnswer):
+        client(server, limits=limits, n_tries=2).complete(ask(max_tokens=3))
+    assert len(server.requests) == 2 and limits.dollars == pytest.approx(dollars)
+
+
+def test_a_cap_holds_for_texts_of_many_tokens_a_character():
+    limits = Limits(price=Price(prompt=1_000_000.0, completion=0.0), most_dollars=40.0)
+    with ChatServer(echo) as server, pytest.raises(NoAnswer, match="spending cap"):
+        client(server, limits=limits).complete(ask("痛" * 20, max_tokens=3))  # 20 characters may be 60 tokens
+    assert server.requests == []
+
+
+def test_half_a_surrogate_pair_is_no_character():
+    cut = b'{"choices": [{"message": {"content": "gout \\ud83d"}, "finish_reason": "stop"}]}'
+    with ChatServer(respond(200, cut)) as server:
+        assert client(server).complete(ask()).text == "gout \ufffd"
 
 
 def test_no_more_requests_a_minute_than_allowed():

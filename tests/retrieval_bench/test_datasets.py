@@ -67,6 +67,17 @@ def test_a_title_stands_before_the_text_with_one_space(tmp_path):
     assert texts == ["one", "T two"]
 
 
+def test_half_a_surrogate_pair_becomes_the_character_for_what_is_none(tmp_path):
+    files = {
+        **BEIR,
+        "corpus.jsonl": '{"_id": "d1", "title": "T\\udc00", "text": "cut \\ud83d"}\n',
+        "queries.jsonl": '{"_id": "q1", "text": "\\ud83d\\ude00 \\ud83d"}\n',
+    }
+    dataset = load_dataset(f"dir:{write(tmp_path, files)}")
+    assert [document.text for document in dataset.corpus] == ["T\ufffd cut \ufffd"]
+    assert dataset.queries[0].text == "\U0001f600 \ufffd"
+
+
 def test_gzipped_parts_are_read(tmp_path):
     write(tmp_path, R2MED)
     plain = load_dataset(f"dir:{tmp_path}").corpus.sha256

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chat_server import ChatServer, choice, echo
 
 from bench_core.errors import BadFile, UserError
+from bench_core.llm.limits import Price
 from retrieval_bench.cli import main
 from retrieval_bench.datasets import embedded
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
@@ -175,6 +176,18 @@ def test_a_dead_endpoint_is_one_sentence(here):
     with ChatServer(lambda number, body, handler: handler.send(401, b'{"error": {"message": "no"}}')) as server:
         result = run(f"hyde,llm={server.base_url}#m > bm25", code=1)
     assert "16 rejected" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_cap_holds_for_all_stages_that_name_a_model_alike(here, monkeypatch):
+    monkeypatch.setattr("bench_core.llm.named.prices", lambda: {"m": Price(0.0, 100_000.0)})
+    with ChatServer(echo) as server:
+        options = f"llm={server.base_url}#m,max_tokens=3,n_at_once=1,max_dollars=1.6"
+        systems = (f"hyde,{options} > bm25", f"reasoning,{options} > bm25")
+        result = CliRunner().invoke(
+            main, ["run", "-d", "demo/evidence", "-r", systems[0], "-r", systems[1], "--cache", "cache"]
+        )
+    assert result.exit_code == 1 and "16 of 16 queries have no generated text (16 spending cap)" in result.stderr
+    assert len(server.requests) == 5
 
 
 @pytest.fixture
