@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from retrieval_bench.cli_options import (
 )
 
 if TYPE_CHECKING:
+    from bench_core.errors import BenchError
     from retrieval_bench.measures import Measure
     from retrieval_bench.stored_runs import ScoredRun
 
@@ -124,7 +125,7 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], allow_remote:
     created = create_retriever(spec, dataset_id)
     check_data_use(loaded.card, FirstStage(str(spec), created), allow_remote)
     with working(f"indexing {dataset_id}"):
-        folder, was_there = prepare_index(created, loaded.corpus, dataset_id, indexes_dir)
+        folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
     say(f"{spec} on {dataset_id}: the index {done}.")
     click.echo(str(folder))
@@ -172,10 +173,10 @@ def run(
     """Search every dataset with every system, score the runs, print the table.
 
     Systems are those of --retriever, the fusion of the --fuse ones, and with --rerank each of these reranked as well.
-    What is there already and whole is not made again.
+    What is there already and whole is not made again. Where one system fails, the others go on.
     """
     from bench_core.config import load_config
-    from bench_core.errors import UserError
+    from bench_core.errors import BenchError, UserError
     from retrieval_bench.experiment import RetrievalExperiment
     from retrieval_bench.reporting import scores_table
     from retrieval_bench.systems import system_texts
@@ -193,8 +194,19 @@ def run(
         raise UserError("Give --dataset and --retriever (or --fuse), or --experiment FILE.")
     measures = _measures(measure_texts)
     where = _Where(results_dir, indexes_dir, cache_dir, allow_remote)
-    runs = _run_all(pairs, parameters, generator_model, k, where, measures)
-    print_table(scores_table(runs, measures), form)
+    runs, failures = [], []
+    for outcome in _outcomes(pairs, parameters, generator_model, k, where, measures):
+        if not isinstance(outcome, BenchError):
+            runs.append(outcome)
+            continue
+        if len(pairs) == 1:
+            raise outcome
+        failures.append(outcome)
+        say(f"Failed: {outcome}")
+    if runs:
+        print_table(scores_table(runs, measures), form)
+    if failures:
+        raise BenchError(f"{len(failures)} of {len(pairs)} runs failed, as told above; the others are kept.")
 
 
 @main.command()
@@ -288,14 +300,19 @@ def compare(
     form: Format,
 ) -> None:
     """Compare systems with a baseline, query by query: wins, losses and a paired randomisation test."""
+    from bench_core.errors import BenchError
     from retrieval_bench.measures import Measure
     from retrieval_bench.reporting import comparison_table
 
     measure = Measure.parse(measure_text)
     pairs = [(dataset, text) for text in (baseline, *retrievers)]
     where = _Where(results_dir, indexes_dir, cache_dir, allow_remote)
-    first, *others = _run_all(pairs, (), generator_model, k, where, [measure])
-    print_table(comparison_table(first, others, measure, n_permutations), form)
+    runs = []
+    for outcome in _outcomes(pairs, (), generator_model, k, where, [measure]):
+        if isinstance(outcome, BenchError):
+            raise outcome
+        runs.append(outcome)
+    print_table(comparison_table(runs[0], runs[1:], measure, n_permutations), form)
 
 
 @main.command()
@@ -370,15 +387,16 @@ class _Where:
     allow_remote: bool
 
 
-def _run_all(
+def _outcomes(
     pairs: Sequence[tuple[str, str]],
     parameters: Sequence[str],
     generator_model: str,
     k: int | None,
     where: _Where,
     measures: Sequence[Measure],
-) -> list[ScoredRun]:
-    """Run pairs of a dataset and a system, in order."""
+) -> Iterator[ScoredRun | BenchError]:
+    """Run pairs of a dataset and a system, in order; what fails for another reason than the user's mistake is given."""
+    from bench_core.errors import BenchError, UserError
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.language_models import LanguageModelSettings, default_store_dir
     from retrieval_bench.pipeline import Workspace, run_system
@@ -388,11 +406,14 @@ def _run_all(
     workspace = Workspace(where.results_dir, where.indexes_dir, say, where.allow_remote)
     for name, text in pairs:  # a misspelt system is told before the first corpus is read
         create_system(text, Setting(name, parameters, models))
-    runs: list[ScoredRun] = []
     loaded: str | None = None
     for name, text in pairs:
         if name != loaded:  # one corpus is held at a time
             dataset, loaded = load_dataset(name), name
         system = create_system(text, Setting(dataset.card.dataset_id, parameters, models))
-        runs.append(run_system(dataset, system, k or dataset.card.k, workspace, measures))
-    return runs
+        try:
+            yield run_system(dataset, system, k or dataset.card.k, workspace, measures)
+        except UserError:
+            raise
+        except BenchError as error:
+            yield error

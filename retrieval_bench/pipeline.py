@@ -110,7 +110,7 @@ def _make_run(
 def _search(dataset: Dataset, system: FirstStage, k: int, manifest: Manifest, workspace: Workspace) -> Run:
     dataset_id, retriever = dataset.card.dataset_id, system.retriever
     with manifest.phase("index"), working(f"index {dataset_id} for {system.label}"):
-        index_dir, was_there = prepare_index(retriever, dataset.corpus, dataset_id, workspace.indexes_dir)
+        index_dir, was_there = prepare_index(retriever, dataset.corpus, dataset.card.indexed_as, workspace.indexes_dir)
     done = "opened" if was_there else "indexed"
     workspace.tell(f"{system.label} on {dataset_id}: {done} {len(dataset.corpus)} documents.")
     with manifest.phase("search"):
@@ -128,7 +128,7 @@ def _generate(
     generation, what = system.generation, f"{system.label} on {dataset.card.dataset_id}"
     if generation.search is not None:
         with manifest.phase("index"):
-            generation.search.open(dataset.corpus, dataset.card.dataset_id, workspace.indexes_dir)
+            generation.search.open(dataset.corpus, dataset.card.indexed_as, workspace.indexes_dir)
     with manifest.phase("generate"):
         generated = generate_all(generation, dataset.queries)
     write_atomically(folder.path / GENERATED_FILE, generated_lines(generated))

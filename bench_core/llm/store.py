@@ -200,7 +200,7 @@ def model_name(stored: Stored) -> str:
 def _answer_of_line(line: str, path: Path, number: int) -> Stored:
     try:
         content = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadFile(path, f"this is not JSON ({error})", number) from error
     return Stored.from_json(content, path, number)
 

@@ -31,6 +31,7 @@ class DatasetCard:
     Attributes:
         access: text of a `credentialed` dataset may not leave the machine unless the user says so.
         k: how deep runs go by default.
+        same_documents_as: the dataset whose indexes this one shares; the empty string: it has its own.
     """
 
     dataset_id: str
@@ -39,6 +40,12 @@ class DatasetCard:
     revision: str = ""
     access: Access = "public"
     k: int = 100
+    same_documents_as: str = ""
+
+    @property
+    def indexed_as(self) -> str:
+        """The dataset_id that indexes of the documents stand under."""
+        return self.same_documents_as or self.dataset_id
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ class FolderDatasets:
         folder = Path(name)
         if not folder.is_dir():
             raise UserError(f"{folder}: there is no such folder.")
-        name = "-".join(filter(None, (folder.resolve().name, self.split)))
-        card = DatasetCard(f"dir/{name}", "a folder of your own", access=self.access)
+        name = f"dir/{folder.resolve().name}"
+        dataset_id = f"{name}-{self.split}" if self.split else name
+        card = DatasetCard(dataset_id, "a folder of your own", access=self.access, same_documents_as=name)
         qrels = (f"qrels/{self.split}.tsv",) if self.split else _QRELS
         return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids, qrels)
 

@@ -54,6 +54,7 @@ def test_beirs_other_judgments_are_named_by_their_split(tmp_path):
     assert load_dataset(f"dir:{folder}").qrels == {"q1": {"d1": 1}}
     dev = load_dataset(f"dir:{folder},split=dev")
     assert dev.qrels == {"q1": {"d2": 1}} and dev.card.dataset_id == "dir/mine-dev"
+    assert dev.card.indexed_as == "dir/mine"  # the documents are the same ones
     with pytest.raises(UserError, match=r"the qrels are missing; expected qrels/train.tsv"):
         _ = load_dataset(f"dir:{folder},split=train").qrels
 

@@ -178,6 +178,16 @@ def test_a_dead_endpoint_is_one_sentence(here):
     assert "16 rejected" in result.stderr and "Traceback" not in result.stderr
 
 
+def test_where_one_system_fails_the_others_go_on(here):
+    with ChatServer(lambda number, body, handler: handler.send(401, b"{}")) as server:
+        failing = f"hyde,llm={server.base_url}#m > bm25"
+        result = invoke("run", "-d", "demo/evidence", "-r", failing, "-r", "bm25", code=1)
+        assert [row["system"] for row in json.loads(result.stdout)["rows"]] == ["bm25"]
+        assert "Failed: hyde" in result.stderr and "1 of 2 runs failed" in result.stderr
+        compared = invoke("compare", "-d", "demo/evidence", "-b", "bm25", "-r", failing, code=1)
+    assert compared.stdout == "" and "16 rejected" in compared.stderr
+
+
 def test_a_cap_holds_for_all_stages_that_name_a_model_alike(here, monkeypatch):
     monkeypatch.setattr("bench_core.llm.named.prices", lambda: {"m": Price(0.0, 100_000.0)})
     with ChatServer(echo) as server:
