@@ -206,7 +206,13 @@ def _needs(cls: type[object]) -> str:
 
 
 def contract_table(spec: StageSpec) -> tuple[Table, int]:
-    """The contract's points for a retriever or a reranker, and how many of them do not hold."""
+    """The contract's points for a retriever or a reranker, and how many of them do not hold.
+
+    Raises:
+        UserError: it is neither, or cannot be made.
+    """
+    if spec.name in QUERY_GENERATORS.names() or ">" in spec.name or "(" in spec.name:
+        raise UserError(f"{spec} is no retriever and no reranker, and the contracts are theirs; name one stage.")
     contract = _reranker_contract(spec) if _is_reranker(spec.name) else _retriever_contract(spec)
     contract.create()  # a wrong name or argument is the user's mistake, not a broken contract
     points = check(contract)

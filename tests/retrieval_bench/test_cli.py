@@ -188,6 +188,11 @@ def test_table_lists_what_was_run(here):
     assert len(json.loads(invoke("table", "-d", "demo/ehr", "--format", "json").stdout)["rows"]) == 2
 
 
+@pytest.mark.parametrize("system", ["hyde", "bm25 > bi-encoder", "rrf(bm25, dense)"])
+def test_doctor_checks_one_stage(here, system):
+    assert "name one stage" in invoke("doctor", "-r", system, code=2).stderr
+
+
 def test_ctrl_c_does_not_wait_for_a_model(tmp_path):
     never = threading.Event()
     with ChatServer(lambda *_: never.wait(60) or choice("late")) as server:
