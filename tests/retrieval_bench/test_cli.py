@@ -193,6 +193,15 @@ def test_doctor_checks_one_stage(here, system):
     assert "name one stage" in invoke("doctor", "-r", system, code=2).stderr
 
 
+@pytest.fixture
+def ctrl_c_is_heard():
+    """A job in the background of a shell ignores SIGINT, and so would what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_does_not_wait_for_a_model(tmp_path):
     never = threading.Event()
     with ChatServer(lambda *_: never.wait(60) or choice("late")) as server:
