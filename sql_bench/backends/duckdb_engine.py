@@ -187,13 +187,15 @@ class DuckDbEngine:
             text = text.replace(hidden, shown)
         for table, written in renamed.items():
             text = re.sub(rf"\b{re.escape(table)}\b", lambda _, written=written: written, text)
-        line = " ".join(_SETTING_ADVICE.sub("", text[:_MOST_CHARACTERS]).split())
+        line = " ".join(_ADVICE.sub("", text[:_MOST_CHARACTERS]).split())
         return "".join(character for character in line if character.isprintable())
 
 
-# What DuckDB cannot decide for literals of its own type, though BigQuery and PostgreSQL can; and texts that are no
-# JSON, for which BigQuery's functions give NULL.
-_OTHERWISE_ELSEWHERE = re.compile(r"Could not choose a best candidate function|Malformed JSON|is not translated")
+# What DuckDB cannot decide for literals of its own type, though BigQuery and PostgreSQL can; functions of bytes, which
+# it has for texts alone; and texts that are no JSON, for which BigQuery's functions give NULL.
+_OTHERWISE_ELSEWHERE = re.compile(
+    r"Could not choose a best candidate function|argument types '[^']*\bBLOB\b|Malformed JSON|is not translated"
+)
 
 _TOO_LARGE_A_VALUE = re.compile(
     r"Cannot create a string of size|Lists larger than|larger than the maximum|too large|Max expression depth"
@@ -202,8 +204,10 @@ _TOO_LARGE_A_VALUE = re.compile(
 # Of an error's text; it may repeat a value of any length.
 _MOST_CHARACTERS = 500
 
-# Advice that nobody who writes a query can follow.
-_SETTING_ADVICE = re.compile(r"\.? Use TRY\(\.\.\.\).*|, or SET \w+.*", re.DOTALL)
+# Advice that nobody who writes a query for another engine, or cannot change settings, can follow.
+_ADVICE = re.compile(
+    r"\.? Use TRY\(\.\.\.\).*|, or SET \w+.*|\. You might need to add explicit type casts.*", re.DOTALL
+)
 
 
 def _quoted(name: str) -> str:

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from sql_bench.backends.duckdb_engine import Deadline, DuckDbEngine, EngineBroken, EngineSettings
 from sql_bench.backends.frames import read_frame, write_frame
+from sql_bench.dialect.bigquery import check_result
 from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import Translation, parse, translate
 from sql_bench.rejected import Rejected
@@ -85,10 +86,12 @@ def _execute(
         query = parse(sql, dialect)
         shape = shape_of(query, dialect)
         if dialect == "bigquery" and variant is Variant.AS_WRITTEN:
-            complaints = bigquery_complaints(query, engine.schema)
+            complaints = bigquery_complaints(sql, query, engine.schema)
         translation = translate(query, dialect, engine.schema, variant)
         engine.check(translation.sql)
         columns, rows = engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
+        if dialect == "bigquery":
+            check_result(columns, rows)
         result = ExecutionResult(Outcome.OK, columns, tuple(rows))
     except Rejected as rejected:
         result = ExecutionResult(rejected.outcome, message=rejected.message)

@@ -7,7 +7,7 @@ zero and logarithms and roots outside their domain become errors by the engine's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,19 +20,22 @@ from sql_bench.dialect.bigquery_dates import (
     as_date,
     as_timestamp,
     check_week,
+    current_datetime,
     date_text,
     elapsed,
+    epoch,
     extract,
     from_unix_date,
 )
 from sql_bench.dialect.bigquery_format import format_call
+from sql_bench.dialect.bigquery_structs import comparison, membership
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.like import with_backslash_escape
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema
 from sql_bench.guard_names import read_groups
 from sql_bench.rejected import Rejected, untranslatable
-from sql_bench.types import Outcome
+from sql_bench.types import Column, Outcome, Row
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -78,6 +81,20 @@ def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
     for unnest in list(query.find_all(exp.Unnest)):
         _count_offset_from_zero(unnest)
     return query
+
+
+def check_result(columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    """Refuse what BigQuery does not write as a result: https://cloud.google.com/bigquery/docs/arrays#arrays_and_nulls.
+
+    Raises:
+        Rejected: invalid_sql, for an array with a NULL in it.
+    """
+    arrays = [place for place, column in enumerate(columns) if column.type.endswith("[]")]
+    for row in rows if arrays else ():
+        for place in arrays:
+            cell = row[place]
+            if isinstance(cell, list) and None in cell:
+                raise Rejected(Outcome.INVALID_SQL, f"the array {columns[place].name} cannot have a NULL in it")
 
 
 @cache
@@ -154,6 +171,16 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.Sum: numbers.integer_sum,
         exp.Window: numbers.window,
         exp.Corr: numbers.correlation,
+        exp.ArgMax: _with_nulls,
+        exp.ArgMin: _with_nulls,
+        exp.EQ: comparison,
+        exp.NEQ: comparison,
+        exp.LT: comparison,
+        exp.LTE: comparison,
+        exp.GT: comparison,
+        exp.GTE: comparison,
+        exp.In: membership,
+        exp.GenerateSeries: _check_whole,
         exp.BitwiseCount: numbers.bit_count,
         exp.BitwiseLeftShift: numbers.shift,
         exp.BitwiseRightShift: numbers.shift,
@@ -168,6 +195,8 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.Repeat: strings.with_count,
         exp.Pad: strings.with_count,
         exp.Substring: strings.substring,
+        exp.RegexpExtract: strings.extract_by_pattern,
+        exp.RegexpExtractAll: strings.extract_by_pattern,
         exp.Format: format_call,
         exp.ByteLength: _byte_length,
         exp.Cast: cast,
@@ -179,6 +208,9 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.DateTrunc: as_date,
         exp.DateFromUnixDate: from_unix_date,
         exp.UnixToTime: as_timestamp,
+        exp.CurrentDatetime: current_datetime,
+        exp.UnixSeconds: epoch,
+        exp.UnixMillis: epoch,
         exp.StrToTime: as_timestamp,
         exp.TimestampDiff: elapsed,
         exp.TimeToStr: date_text,
@@ -215,6 +247,21 @@ def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
     )
     error = strings.error_call("Array index out of bounds")
     return exp.Case(ifs=[exp.If(this=outside, true=error)], default=node.copy())
+
+
+def _with_nulls(node: exp.ArgMax | exp.ArgMin, kinds: Kinds) -> exp.Expr:
+    """MAX_BY(x, y) is the x of the row of the greatest y, be it NULL; DuckDB's ARG_MAX passes over those."""
+    from sqlglot import exp
+
+    name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
+    return exp.Anonymous(this=name, expressions=[node.this.copy(), node.expression.copy()])
+
+
+def _check_whole(node: exp.GenerateSeries, kinds: Kinds) -> exp.Expr:
+    """GENERATE_ARRAY takes numbers of every type; DuckDB's takes whole ones."""
+    if any(kinds.of(node.args.get(part)) in (Kind.FLOAT, Kind.NUMERIC) for part in ("start", "end", "step")):
+        raise untranslatable("GENERATE_ARRAY of other numbers than whole ones")
+    return node
 
 
 def _safe_divide(node: exp.SafeDivide, kinds: Kinds) -> exp.Expr:

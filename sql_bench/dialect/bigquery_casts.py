@@ -19,7 +19,7 @@ _ZONE = r"(Z|[+-][0-9]{2}(:[0-9]{2})?| [A-Za-z_]+(/[A-Za-z_]+)*)"
 _DECIMAL = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 _TEXT_OF = {
-    Kind.INT: r"\s*[+-]?[0-9]+\s*",
+    Kind.INT: r"\s*([+-]?[0-9]+|0[xX][0-9a-fA-F]+)\s*",
     Kind.FLOAT: rf"(?i)\s*({_DECIMAL}|[+-]?(inf|infinity|nan))\s*",
     Kind.NUMERIC: rf"\s*{_DECIMAL}\s*",
     Kind.BOOL: "(?i)true|false",

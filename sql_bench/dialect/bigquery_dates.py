@@ -77,6 +77,28 @@ def as_timestamp(node: exp.StrToTime | exp.UnixToTime, kinds: Kinds) -> exp.Expr
     return exp.cast(node.copy(), "TIMESTAMPTZ")
 
 
+def current_datetime(node: exp.CurrentDatetime, kinds: Kinds) -> exp.Expr:
+    """The engine's zone is UTC, as BigQuery's default is.
+
+    Raises:
+        Rejected: untranslatable, for another zone.
+    """
+    from sqlglot import exp
+
+    if node.this is not None and node.name.upper() != "UTC":
+        raise untranslatable("CURRENT_DATETIME of a time zone")
+    return exp.cast(exp.CurrentTimestamp(), "TIMESTAMP")
+
+
+def epoch(node: exp.UnixSeconds | exp.UnixMillis, kinds: Kinds) -> exp.Expr:
+    """UNIX_SECONDS and UNIX_MILLIS round down; DuckDB's rounds seconds to the nearest and cuts milliseconds off."""
+    from sqlglot import exp
+
+    unit = "second" if isinstance(node, exp.UnixSeconds) else "millisecond"
+    whole = exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(unit), node.this.copy()])
+    return type(node)(this=whole)
+
+
 def check_week(unit: exp.Expr | None) -> None:
     """Refuse weeks that start on a day DuckDB has no function for."""
     from sqlglot import exp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_strings import error_call
@@ -24,8 +25,8 @@ def literal(node: exp.Literal, kinds: Kinds) -> exp.Expr:
     """0.1 is a FLOAT64; DuckDB reads it as a DECIMAL unless it has an exponent.
 
     Raises:
-        Rejected: invalid_sql, for an integer that is no INT64; untranslatable, for arithmetic with a number so large or
-            small that it may overflow: an error in BigQuery, infinity in DuckDB.
+        Rejected: invalid_sql, for an integer that is no INT64 and a number that is no FLOAT64; untranslatable, for
+            arithmetic with a number so large or small that it may overflow: an error in BigQuery, infinity in DuckDB.
     """
     from sqlglot import exp
 
@@ -36,6 +37,8 @@ def literal(node: exp.Literal, kinds: Kinds) -> exp.Expr:
         if int(text) > 2**63 - (not isinstance(node.parent, exp.Neg)):
             raise Rejected(Outcome.INVALID_SQL, f"invalid integer literal: {text[:50]}")
         return node
+    if math.isinf(float(text)):
+        raise Rejected(Outcome.INVALID_SQL, f"invalid floating point literal: {text[:50]}")
     if isinstance(node.parent, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.SafeDivide) and _is_extreme(float(text)):
         raise untranslatable(f"arithmetic with {text[:50]}, which may overflow,")
     return node if "e" in text.lower() else exp.Literal.number(f"{text}e0")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.kinds import Kind, Kinds
-from sql_bench.rejected import untranslatable
+from sql_bench.rejected import Rejected, untranslatable
+from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 # Unicode's White_Space; DuckDB's TRIM takes only the separators (\p{Z}) for it.
 _WHITE_SPACE = r"[\t-\r\x{85}\p{Z}]"
+
+# What in a pattern only looks like a parenthesis that captures; and those that do. RE2's syntax, which Python's `re`
+# does not always read: https://github.com/google/re2/wiki/Syntax
+_NO_GROUP = re.compile(r"\\.|\[\^?\]?(\[:\^?\w+:\]|\\.|[^\]])*\]", re.DOTALL)
+_GROUP = re.compile(r"\((?!\?)|\(\?P?<")
 
 # The types whose values both engines write alike.
 _PLAIN_TYPES = ("VARCHAR", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "BOOLEAN", "DATE")
@@ -100,6 +107,25 @@ def with_count(node: exp.Left | exp.Right | exp.Repeat | exp.Pad, kinds: Kinds) 
 
     count = node.args["times"] if isinstance(node, exp.Repeat) else node.expression
     return _unless_negative(node, count)
+
+
+def extract_by_pattern(node: exp.RegexpExtract | exp.RegexpExtractAll, kinds: Kinds) -> exp.Expr:
+    """REGEXP_EXTRACT gives what the group of its pattern matched if there is one, else all that matched.
+
+    sqlglot counts groups too, but by Python's syntax: where Python does not read a pattern it takes all that matched.
+
+    Raises:
+        Rejected: invalid_sql, for a pattern of several groups; untranslatable, for one that is not written out.
+    """
+    from sqlglot import exp
+
+    if not isinstance(node.expression, exp.RawString | exp.Literal):
+        raise untranslatable(f"{node.sql_name()} with a pattern that is not written out")
+    n_groups = len(_GROUP.findall(_NO_GROUP.sub("", str(node.expression.this))))
+    if n_groups > 1:
+        raise Rejected(Outcome.INVALID_SQL, f"{node.sql_name()} takes a pattern with at most one group")
+    node.set("group", exp.Literal.number(1) if n_groups else None)
+    return node
 
 
 def substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:

@@ -160,10 +160,21 @@ SCHEMA = Schema(
         ("SELECT id FROM drugs", ["table names are case-sensitive: drugs is not Drugs"]),
         ("SELECT id FROM Drugs WHERE name ILIKE 'a%'", ["there is no ILIKE"]),
         ("SELECT COUNT(*) FILTER (WHERE x > 1) FROM Drugs", ["aggregates take no FILTER clause"]),
+        ("SELECT id % 2 FROM Drugs", ["there is no operator %"]),
+        ("SELECT MOD(id, 2), '%' FROM Drugs WHERE name LIKE '%::%'", []),
+        ("SELECT id::STRING FROM Drugs", ["there is no operator ::"]),
+        ("SELECT id FROM Drugs WHERE name == 'a'", ["there is no operator =="]),
+        ("SELECT id FROM Drugs WHERE name SIMILAR TO 'a'", ["there is no operator SIMILAR TO"]),
+        ("SELECT id FROM Drugs WHERE name REGEXP 'a'", ["there is no operator REGEXP"]),
+        (
+            "SELECT id FROM Drugs WHERE (id, name) IN (SELECT id, gene FROM Genes)",
+            ["IN takes a subquery of one column"],
+        ),
+        ("SELECT CAST(id AS STRING), id, LOWER(name), name FROM Drugs", []),
     ],
 )
 def test_what_bigquery_would_reject(sql, complaints):
     query = parse(sql, "bigquery")
     before = query.sql()
-    assert bigquery_complaints(query, SCHEMA) == complaints
+    assert bigquery_complaints(sql, query, SCHEMA) == complaints
     assert query.sql() == before

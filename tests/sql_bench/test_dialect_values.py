@@ -223,10 +223,20 @@ JOINED = "Drugs d JOIN Genes g ON d.id = g.id"
         ("SELECT CASE WHEN x > 1 THEN id ELSE name END FROM Drugs", "CASE of values without a common type (int, text)"),
         ("SELECT RANK() OVER (PARTITION BY x ORDER BY id) FROM Drugs", "PARTITION BY takes no FLOAT64 (x)"),
         ("SELECT DISTINCT name FROM Drugs ORDER BY id", "id cannot be sorted by behind SELECT DISTINCT"),
+        ("SELECT id FROM Drugs WHERE id", "id (int) is no condition"),
+        ("SELECT IF(x, 1, 2) FROM Drugs", "x (float) is no condition"),
+        ("SELECT CASE WHEN id THEN 1 END FROM Drugs", "id (int) is no condition"),
+        ("SELECT id FROM Drugs WHERE approved AND NOT name", "name (text) is no condition"),
+        (f"SELECT d.id FROM {JOINED} AND g.gene", "g.gene (text) is no condition"),
+        ("SELECT id + '1' FROM Drugs", "there is no arithmetic with '1' (text)"),
+        ("SELECT -approved FROM Drugs", "there is no arithmetic with approved (bool)"),
+        ("SELECT COUNT(DISTINCT id, name) FROM Drugs", "COUNT takes one expression behind DISTINCT"),
+        ("SELECT SUM(approved) FROM Drugs", "SUM does not take approved (bool)"),
+        ("SELECT LENGTH(id) FROM Drugs", "LENGTH does not take id (int)"),
     ],
 )
 def test_what_bigquery_would_reject(sql, complaint):
-    assert complaint in bigquery_complaints(parse(sql, "bigquery"), SCHEMA)
+    assert complaint in bigquery_complaints(sql, parse(sql, "bigquery"), SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +248,9 @@ def test_what_bigquery_would_reject(sql, complaint):
         "SELECT IFNULL(x, 0), IF(approved, 1, 0.5) FROM Drugs",
         "SELECT id, NULL AS gene FROM Drugs UNION ALL SELECT id, gene FROM Genes",
         "SELECT DISTINCT d.name FROM Drugs d ORDER BY name, UPPER(d.name)",
+        "SELECT CASE id WHEN 1 THEN name END FROM Drugs WHERE IFNULL(approved, FALSE) AND NOT (x > 1 OR name LIKE 'a')",
+        "SELECT SUM(x + id), COUNT(DISTINCT name), LENGTH(name || 'a') FROM Drugs HAVING COUNT(*) > 1",
     ],
 )
 def test_what_it_would_take(sql):
-    assert bigquery_complaints(parse(sql, "bigquery"), SCHEMA) == []
+    assert bigquery_complaints(sql, parse(sql, "bigquery"), SCHEMA) == []
