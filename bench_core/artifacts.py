@@ -26,8 +26,17 @@ from bench_core.identity import Json, canonical_json
 _SYNC_INTERVAL_S = 0.5
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+OWNERS_FILE, OWNERS_FOLDER = 0o600, 0o700
+"""Permissions of what is its owner's alone."""
+
+
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> None:
     """Write a whole file so that a reader sees the old one or the new one, never a part.
+
+    Args:
+        path: its name.
+        content: all of it; text becomes UTF-8.
+        mode: its permissions, less those that the process's umask takes away.
 
     Two processes that may write the same file hold a lock (`locked`); what a kill leaves behind is written over.
     """
@@ -35,7 +44,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # what a kill left may have other permissions
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -54,9 +64,10 @@ def gzip_bytes(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def write_json(path: Path, value: Json) -> None:
+def write_json(path: Path, value: Json, mode: int = 0o666) -> None:
     """Write JSON to be read by people and diffed: sorted keys, two spaces, a final newline."""
-    write_atomically(path, json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text, mode)
 
 
 def read_json(path: Path) -> Any:

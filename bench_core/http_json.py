@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from bench_core.errors import BenchError, UserError
+from bench_core.identity import content_hash
 
 if TYPE_CHECKING:
     import httpx2
@@ -65,8 +66,8 @@ class Retries:
     """How often a request is tried, and how long is waited between.
 
     Waits grow twofold from `first_wait_s`, each drawn between half of that and all of it, so that many clients do not
-    come back at once; where the endpoint says how long to wait, that is waited, unless it is longer than
-    `longest_wait_s`.
+    come back at once; where the endpoint says how long to wait, that is waited and up to `first_wait_s` more, unless it
+    is longer than `longest_wait_s`.
     """
 
     n_tries: int = 6
@@ -86,7 +87,7 @@ class Retries:
             failure = state.outcome.exception() if state.outcome else None
             asked = failure.retry_after_s if isinstance(failure, EndpointFailure) else None
             if asked is not None:
-                return asked
+                return asked + random.uniform(0, self.first_wait_s)  # noqa: S311 (spread, not secrecy)
             longest = min(self.first_wait_s * 2.0 ** (state.attempt_number - 1), self.longest_wait_s)
             return random.uniform(longest / 2, longest)  # noqa: S311 (spread, not secrecy)
 
@@ -139,6 +140,11 @@ class JsonEndpoint:
         return urlunsplit((self._parts.scheme, self._parts.netloc, self._parts.path.rstrip("/"), "", ""))
 
     @property
+    def identity(self) -> str:
+        """What tells it from other endpoints, and yet shows no secret: a query behind the address is hashed."""
+        return f"{self.place}?sha256={content_hash([self._parts.query])[:16]}" if self._parts.query else self.place
+
+    @property
     def is_remote(self) -> bool:
         """Whether what is sent leaves this machine: everything but `localhost` and loopback addresses."""
         if self.host == "localhost":
@@ -186,7 +192,10 @@ class JsonEndpoint:
         return self._client
 
     def _key(self) -> str:
-        return os.environ.get(self._key_variable, "") if self._key_variable else ""
+        key = os.environ.get(self._key_variable, "").strip() if self._key_variable else ""
+        if not (key.isascii() and key.isprintable()):
+            raise UserError(f"The key in {self._key_variable} holds characters that no key has; set it anew.")
+        return key
 
     def _with_key(self) -> dict[str, str]:
         """The headers; Azure takes a key under a name of its own."""

@@ -114,7 +114,7 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], allow_remote:
     """Write a retriever's index of a dataset, or say that it is there."""
     from bench_core.progress import working
     from bench_core.registry import StageSpec
-    from retrieval_bench.data_use import check_data_use
+    from retrieval_bench.data_use import check_data_use, readable_by_its_owner_only
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.index_store import prepare_index
     from retrieval_bench.retrievers.base import create_retriever
@@ -124,7 +124,7 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], allow_remote:
     dataset_id, spec = loaded.card.dataset_id, StageSpec.parse(retriever, parameters)
     created = create_retriever(spec, dataset_id)
     check_data_use(loaded.card, FirstStage(str(spec), created), allow_remote)
-    with working(f"indexing {dataset_id}"):
+    with readable_by_its_owner_only(loaded.card), working(f"indexing {dataset_id}"):
         folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
     say(f"{spec} on {dataset_id}: the index {done}.")

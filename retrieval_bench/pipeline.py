@@ -15,7 +15,7 @@ from bench_core.errors import BenchError
 from bench_core.identity import Json
 from bench_core.manifest import Manifest, RunFolder
 from bench_core.progress import working
-from retrieval_bench.data_use import check_data_use
+from retrieval_bench.data_use import check_data_use, readable_by_its_owner_only
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.index_store import PACKAGES, prepare_index, recorded
 from retrieval_bench.measures import Measure
@@ -62,10 +62,11 @@ def run_system(
     """
     check_data_use(dataset.card, system, workspace.allow_remote)
     dataset.check()
-    folder = _complete_run(dataset, system, k, workspace)
-    # ranx compiles for half a minute when it is used for the first time.
-    with locked(folder.path), working(f"score {system.label} on {dataset.card.dataset_id}"):
-        scores = score_folder(folder.path, dataset, measures)
+    with readable_by_its_owner_only(dataset.card):
+        folder = _complete_run(dataset, system, k, workspace)
+        # ranx compiles for half a minute when it is used for the first time.
+        with locked(folder.path), working(f"score {system.label} on {dataset.card.dataset_id}"):
+            scores = score_folder(folder.path, dataset, measures)
     manifest = folder.read()
     notes = [*dataset.notes(), *(manifest.notes if manifest else [])]
     return ScoredRun(dataset.card.dataset_id, _shown(system, k, dataset), folder.path, scores, notes)
@@ -91,6 +92,7 @@ def _complete_run(dataset: Dataset, system: System, k: int, workspace: Workspace
             write_atomically(folder.path / RUN_FILE, run_bytes(run, system.name))
             folder.add_files(manifest, [RUN_FILE])
             manifest.recorded["system"] = _shown(system, k, dataset)
+            manifest.recorded["data_use"] = {"access": dataset.card.access, "sent_to_other_machines": system.is_remote}
         workspace.tell(f"{what}: {len(dataset.queries)} queries done.")
     return folder
 
@@ -151,7 +153,6 @@ def _generate(
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "generation_seconds": sum(item.seconds for item in generated),
-        "remote": generation.is_remote,
     }
     if len(written) < len(generated):
         manifest.status = "partial"

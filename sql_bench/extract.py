@@ -1,7 +1,8 @@
 """Taking the SQL out of what a model wrote.
 
-The last closed fence counts, else the last unclosed one, else the text from where a query begins. Reasoning in
-`<think>` tags is no answer. One statement is taken; two are refused; a plain statement that the question cannot be
+The last closed fence counts (of several the last that holds a statement), else the last unclosed one, else the text
+from where a query begins. Reasoning in `<think>` tags is no answer, nor what stands before a `</think>` that nothing
+opened: chat templates open it. One statement is taken; two are refused; a plain statement that the question cannot be
 answered is an abstention.
 """
 
@@ -14,6 +15,7 @@ from itertools import islice
 from sql_bench.types import PredictionStatus
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_END_OF_THINKING = re.compile(r".*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(
     r"```[ \t]*(?:[\w+-]+[ \t]*(?=\n)|(?:sql|bigquery|googlesql|duckdb|postgres\w*)\b)?(.*?)(```|\Z)",
     re.DOTALL | re.IGNORECASE,
@@ -74,7 +76,7 @@ def extract(raw: str, dialect: str) -> Extraction:
         raw: all the model wrote.
         dialect: sqlglot's name of the dialect, which decides what a string or a comment is.
     """
-    text = _THINKING.sub("\n", raw)
+    text = _END_OF_THINKING.sub("\n", _THINKING.sub("\n", raw))
     fenced = _last_fence(text)
     if fenced is not None:
         return _one_statement(fenced, dialect)
@@ -89,11 +91,14 @@ def extract(raw: str, dialect: str) -> Extraction:
 
 
 def _last_fence(text: str) -> str | None:
-    """The content of the last closed fence that holds something, else of an unclosed one at the end."""
+    """The content of the last closed fence with a statement, or else with anything, else of an unclosed one at the end.
+
+    A table of results in a fence of its own may follow the statement.
+    """
     fences = [(match.group(1), bool(match.group(2))) for match in _FENCE.finditer(text) if match.group(1).strip()]
     closed = [content for content, is_closed in fences if is_closed]
     if closed:
-        return closed[-1]
+        return next(filter(_begins_like_a_statement, reversed(closed)), closed[-1])
     return fences[-1][0] if fences else None
 
 
@@ -126,9 +131,13 @@ def _one_statement(text: str, dialect: str) -> Extraction:
         return Extraction(PredictionStatus.NO_SQL, detail="no query in the text")
     if _STATEMENT_START.match(rest):
         return Extraction(PredictionStatus.REFUSED, detail="the text holds more than one statement")
-    if not _STATEMENT_START.match(first.lstrip("( \t\n")) and _ABSTENTION.search(first):
+    if not _begins_like_a_statement(first) and _ABSTENTION.search(first):
         return Extraction(PredictionStatus.ABSTAINED, detail="the text says that the question cannot be answered")
     return Extraction(PredictionStatus.SQL, first)
+
+
+def _begins_like_a_statement(text: str) -> bool:
+    return _STATEMENT_START.match(_without_comments(text).lstrip("( \t\n")) is not None
 
 
 def _split(text: str, dialect: str) -> tuple[str, str]:

@@ -135,8 +135,9 @@ class LocalModel:
         with torch.inference_mode():
             tokens = model.generate(**encoded, **_generation(sampling, tokenizer))
         n_prompt = encoded["input_ids"].shape[1]
+        ends = _end_tokens(model, tokenizer)
         return [
-            _response(tokenizer, row[n_prompt:], int(mask.sum()), sampling)
+            _response(tokenizer, ends, row[n_prompt:].tolist(), int(mask.sum()), sampling)
             for row, mask in zip(tokens, encoded["attention_mask"], strict=True)
         ]
 
@@ -184,13 +185,23 @@ def _generation(sampling: Sampling, tokenizer: Any) -> dict[str, Any]:
     }
 
 
-def _response(tokenizer: Any, tokens: Any, n_prompt: int, sampling: Sampling) -> ChatResponse:
-    """The answer in the new tokens of one row; padding follows the end of a shorter one."""
-    ends = (tokens == tokenizer.eos_token_id).nonzero()
-    n_new = int(ends[0]) + 1 if len(ends) else len(tokens)
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end an answer: chat models often have one for a turn besides that of a text."""
+    told = getattr(model.generation_config, "eos_token_id", None)
+    return frozenset([tokenizer.eos_token_id, *(told if isinstance(told, list) else [told])]) - {None}
+
+
+def _response(
+    tokenizer: Any, ends: frozenset[int], tokens: Sequence[int], n_prompt: int, sampling: Sampling
+) -> ChatResponse:
+    """The answer in the new tokens of one row; padding follows a shorter one."""
+    end = next((place for place, token in enumerate(tokens) if token in ends), None)
+    n_new = len(tokens) if end is None else end + 1
+    while end is None and n_new and tokens[n_new - 1] == tokenizer.pad_token_id:  # behind a stop text
+        n_new -= 1
     text = tokenizer.decode(tokens[:n_new], skip_special_tokens=True)
     stopped = next((stop for stop in sampling.stop if stop in text), None)
     if stopped is not None:
         text = text[: text.index(stopped)]
-    cut = not len(ends) and stopped is None and n_new >= (sampling.max_tokens or _MOST_NEW_TOKENS)
+    cut = end is None and stopped is None and n_new >= (sampling.max_tokens or _MOST_NEW_TOKENS)
     return ChatResponse(text, finish="length" if cut else "stop", usage=Usage(n_prompt, n_new))

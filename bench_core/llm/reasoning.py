@@ -6,13 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from bench_core.llm.chat import ChatResponse
+
 RuleName = Literal["think", "final-response", "answer-tags", "none"]
 
-# Which rule a model follows, by its name: R2MED, arXiv 2505.14558, section 4 and its code's model table.
+# Which rule a model that reasons follows, by its name: R2MED, arXiv 2505.14558, section 4 and its code's model table;
+# models that came later by their cards.
 _MODELS: tuple[tuple[re.Pattern[str], RuleName], ...] = (
-    (re.compile(r"deepseek-r1|r1-distill|qwq|qwen3", re.IGNORECASE), "think"),
+    (re.compile(r"deepseek-r(1|easoner)|r1-distill|qwq|qwen3(?!.*(instruct|coder))|magistral", re.IGNORECASE), "think"),
     (re.compile(r"huatuogpt-o1", re.IGNORECASE), "final-response"),
     (re.compile(r"search-?r1", re.IGNORECASE), "answer-tags"),
+    # They reason, and their endpoints keep that from the text.
+    (re.compile(r"^(.*/)?(gpt-)?(o\d(-|$)|gpt-5|gpt-oss)", re.IGNORECASE), "none"),
 )
 _END_OF_THINKING = "</think>"
 _FINAL_RESPONSE = re.compile(r"(?:#+\s*)?Final Response:?\s*")
@@ -35,6 +40,11 @@ class Answer:
 def is_reasoning_model(model: str) -> bool:
     """Whether a model is known to reason before it answers, by its name."""
     return _known_rule(model) is not None
+
+
+def problem_of(response: ChatResponse, model: str) -> str:
+    """As `ChatResponse.problem`, and `empty` too where a model only reasoned."""
+    return response.problem or ("" if answer_part(response.text, model).text else "empty")
 
 
 def _known_rule(model: str) -> RuleName | None:

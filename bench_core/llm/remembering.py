@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from bench_core.identity import Json, identity_hash
 from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse
+from bench_core.llm.reasoning import problem_of
 from bench_core.llm.store import ResponseStore, Stored, made_from
 
 
@@ -20,6 +21,7 @@ class Remembering:
 
     def __init__(self, client: ChatClient, store: ResponseStore) -> None:
         self._client, self._store = client, store
+        self._model = str(client.describe().get("model", ""))
         self.n_asked = self.n_remembered = 0
         self._lock = threading.Lock()
 
@@ -40,17 +42,21 @@ class Remembering:
         """
         parts = made_from(self._client.describe(), request)
         key = identity_hash(parts)
-        found = self._store.get(key)
+        found = self._usable(key)
         if found is None:
             with self._store.being_made(key):
-                found = self._store.get(key)  # another process may have asked meanwhile
+                found = self._usable(key)  # another process may have asked meanwhile
                 if found is None:
                     with self._lock:
                         self.n_asked += 1
                     response = self._client.complete(request)
-                    if not response.problem:
+                    if not problem_of(response, self._model):
                         self._store.put(Stored(parts, response))
                     return response
         with self._lock:
             self.n_remembered += 1
-        return found.response
+        return found
+
+    def _usable(self, key: str) -> ChatResponse | None:
+        stored = self._store.get(key)
+        return None if stored is None or problem_of(stored.response, self._model) else stored.response

@@ -1,7 +1,7 @@
 """Answers on disk, one JSON file each, found by everything they were made from.
 
 `<root>/<first two digits>/<key>.json`, the key being the sha256 of endpoint, model, what is sent beside the request,
-messages, sampling and sample number. The folder is its owner's alone: the texts may be patients'.
+messages, sampling and sample number. The files are their owner's alone: the texts may be patients'.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench_core.artifacts import read_json, write_atomically, write_json
+from bench_core.artifacts import OWNERS_FILE, OWNERS_FOLDER, read_json, write_atomically, write_json
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, identity_hash
 from bench_core.llm.chat import ChatRequest, ChatResponse, Usage
 
 SCHEMA_VERSION = 1
-_OWNERS_FOLDER, _OWNERS_FILE = 0o700, 0o600
+# Lock files cannot be deleted safely while others may wait for them, so there is a bounded number, each for many keys:
+# 65,536, of which two requests under way seldom want the same.
+_DIGITS_OF_A_LOCK = 4
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class ResponseStore:
         if stored.response.problem:
             raise ValueError(f"an answer that is {stored.response.problem} is never stored")
         self._make_root()
-        write_json(self._path(stored.key), stored.as_json())
+        write_json(self._path(stored.key), stored.as_json(), OWNERS_FILE)
 
     @contextmanager
     def being_made(self, key: str) -> Iterator[None]:
@@ -105,7 +107,7 @@ class ResponseStore:
         from filelock import FileLock
 
         self._make_root()
-        path = self.root / "locks" / f"{key}.lock"
+        path = self.root / "locks" / f"{key[:_DIGITS_OF_A_LOCK]}.lock"
         path.parent.mkdir(exist_ok=True)
         with FileLock(path):
             yield
@@ -137,9 +139,7 @@ class ResponseStore:
         ]
         if not lines:
             raise UserError(f"There is no answer{f' of {model}' if model else ''} to export in {self.root}.")
-        path.touch(mode=_OWNERS_FILE)
-        write_atomically(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
-        path.chmod(_OWNERS_FILE)
+        write_atomically(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0), OWNERS_FILE)
         return len(lines)
 
     def import_archive(self, path: Path) -> tuple[int, int]:
@@ -188,7 +188,7 @@ class ResponseStore:
     def _make_root(self) -> None:
         if not self.root.is_dir():
             self.root.mkdir(parents=True, exist_ok=True)
-            self.root.chmod(_OWNERS_FOLDER)
+            self.root.chmod(OWNERS_FOLDER)
 
 
 def model_name(stored: Stored) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
-from bench_core.llm.reasoning import answer_part, is_reasoning_model
+from bench_core.llm.reasoning import answer_part, is_reasoning_model, problem_of
 from retrieval_bench.encoders.model_registry import task_of
 from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool
 from retrieval_bench.query_generators.combination import R2MED, R2MED_REASONING, Combination
@@ -23,6 +23,8 @@ class Prompted:
         prompt: a prompt file of the user's; `upstream`: R2MED's, imported; empty: the suite's own for the method and
             the dataset's task.
         temperature: how freely tokens are drawn (R2MED: 0.7 for open models).
+        top_p: only the likeliest tokens that together have this probability are drawn from (R2MED: 0.8 for GPT-4o,
+            with temperature 0.8); by default all.
         seed: where drawing begins (R2MED: 42).
         max_tokens: the most tokens of an answer, reasoning included (R2MED: 10,240).
         lexical: the combination for lexical retrieval by name; empty: R2MED's for the method.
@@ -37,6 +39,7 @@ class Prompted:
         self,
         prompt: str = "",
         temperature: float = 0.7,
+        top_p: float | None = None,
         seed: int = 42,
         max_tokens: int = 10_240,
         lexical: str = "",
@@ -49,7 +52,7 @@ class Prompted:
         if self.n_passages and search is None:
             raise UserError(f"{self.method} shows the model what a search found; give it one.")
         self._prompt = load_prompt(self.method, task_of(dataset_id), prompt, self.fields, dataset_id)
-        self._sampling = Sampling(temperature=temperature, seed=seed, max_tokens=max_tokens)
+        self._sampling = Sampling(temperature=temperature, top_p=top_p, seed=seed, max_tokens=max_tokens)
         self._client, self._search = client, search
         self._model = str(client.describe().get("model", ""))
         default = R2MED_REASONING if is_reasoning_model(self._model) else R2MED.get(self.method, R2MED_REASONING)
@@ -83,7 +86,7 @@ class Prompted:
         except NoAnswer as error:
             return GeneratedQuery(query.query_id, "", self._combination, status=error.status)
         answer = answer_part(response.text, self._model)
-        status = response.problem or ("ok" if answer.text else "empty")
+        status = problem_of(response, self._model) or "ok"
         return GeneratedQuery(
             query.query_id,
             answer.text if status == "ok" else "",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bench_core.errors import UserError
-from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse, Message, NoAnswer, Sampling, Usage
-from bench_core.llm.reasoning import answer_part
+from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling, Usage
+from bench_core.llm.reasoning import answer_part, problem_of
 from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Step
 from retrieval_bench.query_generators.prompted import Prompted
 from retrieval_bench.query_generators.prompts import load_prompt
@@ -41,6 +41,7 @@ class Searching(Prompted):
         self,
         prompt: str = "",
         temperature: float = 0.7,
+        top_p: float | None = None,
         seed: int = 42,
         max_tokens: int = 10_240,
         lexical: str = "",
@@ -56,7 +57,16 @@ class Searching(Prompted):
         search: SearchTool | None,
     ) -> None:
         super().__init__(
-            prompt, temperature, seed, max_tokens, lexical, dense, client=client, dataset_id=dataset_id, search=search
+            prompt,
+            temperature,
+            top_p,
+            seed,
+            max_tokens,
+            lexical,
+            dense,
+            client=client,
+            dataset_id=dataset_id,
+            search=search,
         )
         for name, value in (("steps", steps), ("n_documents", n_documents), ("words", words)):
             if value < 1:
@@ -94,7 +104,7 @@ class Searching(Prompted):
         except NoAnswer as error:
             return self._generated(query, conversation, "", error.status)
         answer = self._conclusion(text)
-        return self._generated(query, conversation, answer, conversation.problem or ("ok" if answer else "empty"))
+        return self._generated(query, conversation, answer, "ok" if answer else "empty")
 
     def _converse(self, conversation: _Conversation, query: Query) -> str:
         """The text in which the model comes to its end."""
@@ -147,8 +157,7 @@ class SearchO1(Searching):
         documents = super()._found(conversation, query, wanted)
         condense = load_prompt(self.method, "condense", "", frozenset({"query", "search", "passages"}))
         prompt = condense.filled({"query": query.text, "search": wanted, "passages": documents})
-        response = conversation.aside(prompt, self._sampling)
-        return answer_part(response.text, self._model).text or documents
+        return conversation.aside(prompt, self._sampling)
 
     def describe(self) -> Description:
         """As for all that search, and the prompt that condenses."""
@@ -169,37 +178,43 @@ class SearchR1(Searching):
 
 
 class _Conversation:
-    """Turns with a model, with what they cost and a record of them."""
+    """Turns with a model, with what they cost and a record of them.
+
+    A turn that was cut off, refused or left empty ends it: what would come of the part that is there differs from what
+    comes of the whole, and such turns are not stored, so that the next run would ask otherwise.
+    """
 
     def __init__(self, client: ChatClient, messages: list[Message]) -> None:
         self._client, self._messages = client, messages
+        self._model = str(client.describe().get("model", ""))
         self.steps: list[Step] = []
         self.n_read = self.n_generated = 0
         self.seconds = 0.0
-        self.problem = ""
 
     def ask(self, sampling: Sampling) -> str:
         """What the model says next."""
-        response = self._complete(ChatRequest(tuple(self._messages), sampling))
-        self.problem = response.problem
-        self._messages.append(Message("assistant", response.text))
-        return response.text
+        text = self._complete(ChatRequest(tuple(self._messages), sampling))
+        self._messages.append(Message("assistant", text))
+        return text
 
     def tell(self, text: str) -> None:
         """Put something before the model."""
         self._messages.append(Message("user", text))
 
-    def aside(self, prompt: str, sampling: Sampling) -> ChatResponse:
-        """Ask something that does not enter the conversation."""
-        return self._complete(ChatRequest((Message("user", prompt),), sampling))
+    def aside(self, prompt: str, sampling: Sampling) -> str:
+        """The answer to something that does not enter the conversation."""
+        return answer_part(self._complete(ChatRequest((Message("user", prompt),), sampling)), self._model).text
 
-    def _complete(self, request: ChatRequest) -> ChatResponse:
+    def _complete(self, request: ChatRequest) -> str:
         response = self._client.complete(request)
         self.n_read += response.usage.prompt_tokens or 0
         self.n_generated += response.usage.completion_tokens or 0
         self.seconds += response.seconds
         self.steps.append(Step("ask", request.messages[-1].content, response.text))
-        return response
+        problem = problem_of(response, self._model)
+        if problem:
+            raise NoAnswer(problem, f"An answer on the way was {problem}.")
+        return response.text
 
 
 def _between(text: str, begin: str, end: str) -> str | None:

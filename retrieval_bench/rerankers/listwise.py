@@ -17,6 +17,9 @@ from retrieval_bench.types import Candidates, Description
 
 _PROMPT = Path(__file__).parent / "prompt_files" / "listwise.txt"
 _NUMBER = re.compile(r"\d+")
+_BRACKETED = re.compile(r"\[\s*(\d+)\s*\]")
+# [2] > [1] > [3]; models also put commas or line ends between.
+_CHAIN = re.compile(r"\[\s*\d+\s*\](?:[\s>,;]+\[\s*\d+\s*\])+")
 _FIELDS = ("{n}", "{passages}", "{query}")
 
 
@@ -141,9 +144,13 @@ class Listwise(RerankerBase):
 def permutation(text: str, n: int) -> tuple[list[int], bool]:
     """The order in a model's answer, from 0, and whether it named each of `n` passages exactly once.
 
-    Of numbers named twice the first counts; numbers of no passage are dropped; those not named follow in their order.
+    The longest chain of numbers in brackets counts, of several so long the last, and what stands around it is prose;
+    without a chain all numbers in brackets, and without any all numbers. Of those named twice the first counts; numbers
+    of no passage are dropped; those not named follow in their order.
     """
-    named = [int(number) - 1 for number in _NUMBER.findall(text) if len(number) < 9]
+    chains = [_BRACKETED.findall(chain) for chain in _CHAIN.findall(text)]
+    numbers = max(reversed(chains), key=len, default=[]) or _BRACKETED.findall(text) or _NUMBER.findall(text)
+    named = [int(number) - 1 for number in numbers if len(number) < 9]
     order = list(dict.fromkeys(place for place in named if 0 <= place < n))
     missing = [place for place in range(n) if place not in set(order)]
     return [*order, *missing], sorted(named) == list(range(n))

@@ -220,10 +220,10 @@ def test_retry_after_is_honoured_as_seconds_and_as_a_date(server, waits):
     answers = [(429, {"Retry-After": value}, {}) for value in ("7", then, "nonsense", "-3")]
     server.next_answers = list(answers)
     encoder(server, waits).encode(["gout"], "query")
-    assert waits[0] == 7
-    assert 30 < waits[1] <= 40
+    assert 7 <= waits[0] <= 7.5
+    assert 30 < waits[1] <= 40.5
     assert waits[2] <= 2
-    assert waits[3] == 0
+    assert waits[3] <= 0.5
 
 
 def test_it_gives_up_in_the_end(server, waits):

@@ -33,6 +33,11 @@ from retrieval_bench.types import Candidates, Document, Query
         ("[3]", [2, 0, 1], False),
         ("", [0, 1, 2], False),
         ("99999999999999999999 [2]", [1, 0, 2], False),
+        ("The 3 most relevant of the passages: [2] > [1] > [3]", [1, 0, 2], True),
+        ("[1] to [3], best first: [3] > [2] > [1]", [2, 1, 0], True),
+        ("[3] > [2] > [1]\n\nBoth [1] and [2], [3] are about gout.", [2, 1, 0], True),
+        ("[3], [1],\n[2]", [2, 0, 1], True),
+        ("1. [2]\n2. [3]\n3. [1]", [1, 2, 0], True),
     ],
 )
 def test_an_answer_is_repaired(text, order, whole):

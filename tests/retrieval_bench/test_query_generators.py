@@ -128,6 +128,35 @@ def test_every_method_runs_once_and_asks_nothing_the_second_time(here, method):
         assert searches[0]["given"] == "adrenal hypertension" and searches[0]["returned"].count("\n") == 4
 
 
+@pytest.mark.parametrize(("finish", "status"), [("length", "cut off"), ("content_filter", "refused")])
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_search_ends_with_the_first_answer_that_is_not_whole(here, which, finish, status):
+    """The first is a turn that wants to search, the second what condenses its results."""
+
+    def behave(number, body, handler):
+        answer = answering(number, body, handler)
+        turns = len(body["messages"])
+        is_turn = turns == 1 and "<|begin_search_query|>" in body["messages"][0]["content"]
+        answer["choices"][0]["finish_reason"] = finish if turns == 1 and is_turn == (which == 1) else "stop"
+        return answer
+
+    with ChatServer(behave) as server:
+        options = f"llm={server.base_url}#m"
+        message = f"16 of 16 queries have no generated text (16 {status})"
+        assert message in run(f"search-o1,{options} > bm25", code=1).stderr
+        assert len(server.requests) == 16 * which
+
+
+def test_how_tokens_are_drawn_can_be_told(here):
+    with ChatServer(echo) as server:
+        run(f"hyde,llm={server.base_url}#m,temperature=0.8,top_p=0.8,max_tokens=9 > bm25")
+    assert (server.requests[0]["temperature"], server.requests[0]["top_p"], server.requests[0]["max_tokens"]) == (
+        0.8,
+        0.8,
+        9,
+    )
+
+
 def test_lamer_shows_what_a_first_search_found_and_query2doc_examples(here):
     with ChatServer(echo) as server:
         run("lamer > bm25", "--generator-model", f"{server.base_url}#m")
@@ -251,8 +280,29 @@ def test_an_index_of_credentialed_text_stays_here_too(credentialed, recording):
 
 
 def test_it_may_leave_where_the_user_says_so(credentialed, recording):
-    run(f"hyde,llm={recording.base_url}#m > bm25", "--allow-remote-for-credentialed", dataset=credentialed)
+    for system in ("hyde > bm25", "bm25 > listwise"):
+        model = ("--generator-model", f"{recording.base_url}#m")
+        run(system, *model, "--allow-remote-for-credentialed", dataset=credentialed)
     assert recording.requests
+    used = [json.loads(path.read_text())["recorded"]["data_use"] for path in Path("results").rglob("manifest.json")]
+    assert {(use["access"], use["sent_to_other_machines"]) for use in used} == {
+        ("credentialed", True),
+        ("credentialed", False),  # bm25, which listwise orders anew
+    }
+
+
+def test_what_is_made_of_credentialed_text_is_its_owners_alone(credentialed, here):
+    (here / "cache").mkdir(mode=0o755)
+    with ChatServer(echo) as server:
+        run(f"hyde,llm={server.base_url}#m > bm25", dataset=credentialed)
+    CliRunner().invoke(main, ["index", "-d", credentialed, "-r", "bm25,k1=2"])
+    files = [path for top in ("results", "indexes", "cache") for path in (here / top).rglob("*") if path.is_file()]
+    secret = [path for path in files if not path.name.endswith(".lock")]
+    assert len(secret) > 10
+    assert [path for path in secret if path.stat().st_mode & 0o077] == []
+    run("bm25")
+    public = next((here / "results" / "retrieval" / "demo-evidence").rglob("manifest.json"))
+    assert public.stat().st_mode & 0o040
 
 
 def test_replay_reads_our_lines_and_r2meds(tmp_path):

@@ -45,6 +45,9 @@ ANSWER = "SELECT a FROM t"
         "SELECT a FROM t\n\nThis query selects the column a.",
         "<think>Maybe SELECT b FROM t; DROP TABLE t\n```sql\nSELECT c FROM t\n```</think>SELECT a FROM t",
         "<think>hm</think>\n```sql\nSELECT a FROM t\n```",
+        "Let me draft:\nSELECT wrong FROM b\nHmm, no.\n</think>\n\nSELECT a FROM t",
+        "```sql\nSELECT wrong FROM b\n```\nHmm, no.</think>\n```sql\nSELECT a FROM t\n```",
+        "```sql\nSELECT a FROM t\n```\nThis returns:\n```\n| a |\n|---|\n| 1 |\n```",
         "SELECT a FROM t; -- done",
         "Drop the table of my earlier answer; this one is better:\nSELECT a FROM t",
         "Set a limit;\nSELECT a FROM t",
@@ -71,11 +74,13 @@ def test_small_letters_in_a_sentence_are_a_query_too(sql):
         "(SELECT 1) UNION ALL (SELECT 2)",
         "SELECT a\n\nFROM t\n\nWHERE b = 1",
         "FROM t SELECT a",
+        "-- The table does not contain the column brand, so the drug name is used\nSELECT a FROM t",
+        "/* cannot be determined exactly */ SELECT a FROM t",
         "DELETE FROM t",
     ],
 )
 def test_a_statement_is_taken_whole(sql):
-    if not sql.startswith("DELETE"):  # outside a fence only a query begins the SQL
+    if not sql.startswith(("DELETE", "-", "/")):  # outside a fence only a query begins the SQL
         assert extract(sql, "bigquery").sql == sql
     assert extract(f"```sql\n{sql};\n```", "bigquery").sql == sql
 
