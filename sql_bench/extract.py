@@ -15,7 +15,7 @@ from itertools import islice
 from sql_bench.types import PredictionStatus
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_END_OF_THINKING = re.compile(r".*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_END_OF_THINKING = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _FENCE = re.compile(
     r"```[ \t]*(?:[\w+-]+[ \t]*(?=\n)|(?:sql|bigquery|googlesql|duckdb|postgres\w*)\b)?(.*?)(```|\Z)",
     re.DOTALL | re.IGNORECASE,
@@ -76,7 +76,7 @@ def extract(raw: str, dialect: str) -> Extraction:
         raw: all the model wrote.
         dialect: sqlglot's name of the dialect, which decides what a string or a comment is.
     """
-    text = _END_OF_THINKING.sub("\n", _THINKING.sub("\n", raw))
+    text = _END_OF_THINKING.split(_THINKING.sub("\n", raw))[-1]
     fenced = _last_fence(text)
     if fenced is not None:
         return _one_statement(fenced, dialect)

@@ -31,6 +31,9 @@ _MOST_QUERIES_AT_ONCE = 1024
 # From how many queries on FAISS multiplies matrices. Its own bound, 128,000 / dim in version 1.15, is five times slower
 # for a hundred queries; 20 is what it had before (benchmarks/dense_search.py --queries 100 shows it).
 _FEWEST_QUERIES_FOR_BLAS = 20
+# What FAISS multiplies at once, in place of 4,096 queries and 1,024 vectors: the product of so many is a fifth faster
+# (benchmarks/dense_search.py), since it is still in the processor's cache when the best of it are taken.
+_QUERIES_OF_A_PRODUCT, _VECTORS_OF_A_PRODUCT = 1024, 4096
 # The most neighbours FAISS finds on a GPU.
 _GREATEST_K_ON_GPU = 2048
 
@@ -83,23 +86,27 @@ class ExactSearch:
                 everything = self._score_everything(queries[open_queries])
                 found.update(zip(open_queries.tolist(), everything, strict=True))
                 break
-            scores, rows = self._propose(queries[open_queries], n_proposed)
-            for number, query_rows, proposed in zip(open_queries.tolist(), rows, scores, strict=True):
-                error = self._greatest_error(queries[number])
-                # What is proposed this far below the k-th is neither among the k best nor ties with them.
-                in_reach = query_rows[proposed >= proposed[k - 1] - 3 * error]
+            proposed, rows = self._propose(queries[open_queries], n_proposed)
+            errors = self._greatest_errors(queries[open_queries])
+            # What is proposed this far below the k-th is neither among the k best nor ties with them.
+            n_in_reach = (proposed >= (proposed[:, k - 1] - 3 * errors)[:, None]).sum(axis=1)
+            beyond = proposed[:, -1] + errors  # what was not proposed can be no better
+            for place, number in enumerate(open_queries.tolist()):
+                in_reach = rows[place, : n_in_reach[place]]
                 exact = exact_scores(self._take(in_reach), queries[number])
                 kth = np.partition(exact, len(exact) - k)[len(exact) - k]
-                if kth > proposed[-1] + error:  # nothing that was not proposed can reach it
+                if kth > beyond[place]:
                     found[number] = in_reach, exact
             n_proposed *= 2
         return [found[number] for number in range(len(queries))]
 
-    def _greatest_error(self, query: Float32s) -> float:
-        """How far a proposed score may be from the true one."""
+    def _greatest_errors(self, queries: Float32s) -> NDArray[np.float64]:
+        """How far the proposed scores of each query may be from the true ones (n_queries,)."""
         import numpy as np
 
-        return _FLOAT32_ROUNDING * len(query) * self.vectors.greatest_norm * float(np.linalg.norm(query))
+        norms = np.linalg.norm(queries, axis=1).astype(np.float64)
+        errors: NDArray[np.float64] = _FLOAT32_ROUNDING * queries.shape[1] * self.vectors.greatest_norm * norms
+        return errors
 
     def _propose(self, queries: Float32s, n: int) -> tuple[Float32s, Int64s]:
         """The n best of all rows by FAISS's arithmetic: scores and rows (n_queries, n), best first."""
@@ -145,7 +152,7 @@ def exact_scores(vectors: Float32s, query: Float32s) -> Float32s:
     """
     import numpy as np
 
-    products: NDArray[np.float64] = np.vecdot(vectors.astype(np.float64), query.astype(np.float64))
+    products: NDArray[np.float64] = np.vecdot(vectors, query, dtype=np.float64)
     return products.astype(np.float32)
 
 
@@ -154,6 +161,8 @@ def nearest(queries: Float32s, vectors: Float32s, n: int) -> tuple[Float32s, Int
     import faiss
 
     faiss.cvar.distance_compute_blas_threshold = _FEWEST_QUERIES_FOR_BLAS
+    faiss.cvar.distance_compute_blas_query_bs = _QUERIES_OF_A_PRODUCT
+    faiss.cvar.distance_compute_blas_database_bs = _VECTORS_OF_A_PRODUCT
     if n_gpus() and n <= _GREATEST_K_ON_GPU:
         found: Any = faiss.knn_gpu(_gpu_resources(), queries, vectors, n, metric=faiss.METRIC_INNER_PRODUCT)
     else:
