@@ -31,9 +31,9 @@ _MOST_QUERIES_AT_ONCE = 1024
 # From how many queries on FAISS multiplies matrices. Its own bound, 128,000 / dim in version 1.15, is five times slower
 # for a hundred queries; 20 is what it had before (benchmarks/dense_search.py --queries 100 shows it).
 _FEWEST_QUERIES_FOR_BLAS = 20
-# What FAISS multiplies at once, in place of 4,096 queries and 1,024 vectors: the product of so many is a fifth faster
-# (benchmarks/dense_search.py), since it is still in the processor's cache when the best of it are taken.
-_QUERIES_OF_A_PRODUCT, _VECTORS_OF_A_PRODUCT = 1024, 4096
+# What FAISS multiplies at once, in place of 4,096 queries and 1,024 vectors: up to a fifth faster, since the product is
+# still in the processor's cache when the best of it are taken (benchmarks/dense_search.py).
+_QUERIES_OF_A_PRODUCT, _VECTORS_OF_A_PRODUCT = 1024, 2048
 # The most neighbours FAISS finds on a GPU.
 _GREATEST_K_ON_GPU = 2048
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sql_bench.comparators.coding import CodedTable, CodedTables, Codes, encode
+from sql_bench.comparators.coding import CodedTable, CodedTables, Codes
 from sql_bench.comparators.equality import Number, ValueRules, canonically_equal, is_number, near
-from sql_bench.types import Row
 
 Cells = tuple[Hashable, ...]
 
@@ -55,40 +54,6 @@ def refine(classes: Codes, codes: Codes, n_codes: int) -> Codes:
     _, refined = np.unique(classes * max(n_codes, 1) + codes, return_inverse=True)
     new_classes: Codes = refined.reshape(-1).astype(np.int64, copy=False)
     return new_classes
-
-
-def same_bag(gold: Sequence[Row], predicted: Sequence[Row], rules: ValueRules, budget: Budget | None = None) -> bool:
-    """Whether the rows of both sides can be paired one to one, columns in order.
-
-    Args:
-        gold: rows of any one width.
-        predicted: rows of the same width.
-        rules: when two cells are equal.
-        budget: how long to look for pairs among numbers that are close in chains; 5 million steps if not given.
-
-    Raises:
-        BudgetSpent: that was not long enough.
-    """
-    if len(gold) != len(predicted):
-        return False
-    if not gold:
-        return True
-    n_columns = len(gold[0])
-    coded = encode([(gold, n_columns), (predicted, n_columns)], rules)
-    one, other = coded.tables
-    classes = np.zeros(len(gold) + len(predicted), dtype=np.int64)
-    for expected, found in zip(one.codes, other.codes, strict=True):
-        classes = refine(classes, np.concatenate((expected, found)), coded.n_codes)
-    if not np.array_equal(np.sort(classes[: len(gold)]), np.sort(classes[len(gold) :])):
-        return False
-    is_fuzzy = zip(coded.fuzzy_columns(one), coded.fuzzy_columns(other), strict=True)
-    fuzzy = [column for column, sides in enumerate(is_fuzzy) if any(sides)]
-    expected_by_class = fuzzy_rows(coded, one, classes[: len(gold)], fuzzy)
-    found_by_class = fuzzy_rows(coded, other, classes[len(gold) :], fuzzy)
-    budget = budget or Budget(5_000_000)
-    return all(
-        can_pair_all(cells, found_by_class[number], rules, budget) for number, cells in expected_by_class.items()
-    )
 
 
 def fuzzy_rows(

@@ -16,11 +16,13 @@ def extract(node: exp.Extract, kinds: Kinds) -> exp.Expr:
     """Weeks and weekdays count from Sunday, from 0 and from 1; fractions of a second leave the seconds out."""
     from sqlglot import exp
 
-    value = node.expression
-    unit = node.this
+    value, unit = node.expression, node.this
     name = unit.this.name.upper() if isinstance(unit, exp.WeekStart) else unit.name.upper()
     if isinstance(value, exp.AtTimeZone):
         raise untranslatable("EXTRACT AT TIME ZONE")
+    if kinds.of(value) is Kind.TIMESTAMP:  # of UTC, which is the engine's zone
+        value = exp.cast(value.copy(), "TIMESTAMP")
+        node.set("expression", value)
     if isinstance(unit, exp.WeekStart):
         directive = {"SUNDAY": "%U", "MONDAY": "%W"}.get(name)
         if directive is None:

@@ -130,11 +130,6 @@ def point_at_mirror(query: exp.Query, references: Sequence[TableReference]) -> d
     return renamed
 
 
-def names_in_scope(node: exp.Expr) -> frozenset[str]:
-    """The names of the common table expressions that a place in a statement sees, in lower case."""
-    return frozenset(ctes_in_scope(node))
-
-
 def ctes_in_scope(node: exp.Expr) -> dict[str, exp.CTE]:
     """The common table expressions that a place in a statement sees, by name in lower case."""
     ctes: dict[str, exp.CTE] = {}

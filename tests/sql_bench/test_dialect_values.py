@@ -203,6 +203,10 @@ def test_a_long_chain_of_common_table_expressions_is_followed(backend):
     assert run(backend, sql) == [("2",)]
 
 
+def test_words_begin_behind_every_delimiter(backend):
+    assert run(backend, "SELECT INITCAP('ab cD-ef')") == [("Ab Cd-Ef",)]
+
+
 SCHEMA = Schema(
     {
         "Drugs": {"id": "BIGINT", "name": "VARCHAR", "approved": "BOOLEAN", "x": "DOUBLE"},

@@ -11,14 +11,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sql_bench.comparators.assignment import CodedReading, Search
 from sql_bench.comparators.coding import encode
+from sql_bench.comparators.columns import Slot
 from sql_bench.comparators.equality import ValueRules, equal
-from sql_bench.comparators.matching import Budget, BudgetSpent, same_bag
+from sql_bench.comparators.limits import Reading
+from sql_bench.comparators.matching import Budget, BudgetSpent
 from sql_bench.types import Row
 
 STRICT = ValueRules()
 UTC = datetime.UTC
 CET = datetime.timezone(datetime.timedelta(hours=1))
+
+
+def same_bag(gold: list[Row], predicted: list[Row], rules: ValueRules, budget: Budget | None = None) -> bool:
+    """Whether the search pairs all rows one to one where it has no choice of columns."""
+    n_columns = len((gold or predicted or [()])[0])
+    reading = Reading(gold, [True] * len(gold), predicted, len(gold))
+    coded = CodedReading.of(reading, n_columns, n_columns, rules)
+    search = Search(coded, as_set=False, budget=budget or Budget(5_000_000))
+    return search.find([Slot(((column, column),)) for column in range(n_columns)]) is not None
+
 
 EQUAL: list[tuple[Any, Any]] = [
     (1, 1.0),

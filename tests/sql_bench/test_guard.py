@@ -3,7 +3,7 @@
 import pytest
 
 from sql_bench import guard, guard_engine
-from sql_bench.dialect.schema import Schema, TableMap, names_in_scope, table_references
+from sql_bench.dialect.schema import Schema, TableMap, ctes_in_scope, table_references
 from sql_bench.dialect.translation import parse
 from sql_bench.guard_names import engine_functions
 from sql_bench.rejected import Rejected
@@ -83,7 +83,7 @@ def test_names_of_with_clauses_hold_only_in_their_scope():
     assert table_references(recursive, SCHEMA) == []
     shadowing = parse("WITH drugs AS (SELECT 1 AS id) SELECT * FROM DRUGS", "bigquery")
     assert table_references(shadowing, SCHEMA) == []
-    assert names_in_scope(shadowing) == frozenset()
+    assert ctes_in_scope(shadowing) == {}
 
 
 def engine_tree(from_table=None, select=(), ctes=(), node_type="SELECT_NODE"):
