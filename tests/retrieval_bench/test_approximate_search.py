@@ -41,6 +41,7 @@ def test_recall_is_the_share_of_the_exact_best(tmp_path, vectors, text, search, 
     assert recall(exact, exact, 10) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["HNSW16", "IVF8,PQ8x4"])
 def test_an_index_comes_out_the_same_however_it_is_made(tmp_path, vectors, text):
     for name in ("one", "other"):

@@ -400,6 +400,7 @@ def test_help_imports_nothing_heavy(command):
     assert "Usage:" in result.stdout and result.stdout.endswith("HEAVY []\n"), result.stdout
 
 
+@pytest.mark.slow
 def test_two_processes_at_the_same_run_share_it(here):
     command = [
         sys.executable,

@@ -269,7 +269,10 @@ def assert_ranked_alike(found, expected):
 
 
 @pytest.mark.parametrize("memory_bytes", [PLENTY, SCARCE])
-@pytest.mark.parametrize(("n", "dim", "k"), [(1, 4, 5), (60, 8, 100), (400, 32, 1), (400, 32, 100), (400, 128, 100)])
+@pytest.mark.parametrize(
+    ("n", "dim", "k"),
+    [(1, 4, 5), (60, 8, 100), (400, 32, 1), (100, 32, 100), pytest.param(400, 128, 100, marks=pytest.mark.slow)],
+)
 def test_the_ranking_is_brute_forces(tmp_path, n, dim, k, memory_bytes):
     matrices, queries = unit_matrices(n, dim, 1), unit_matrices(20, dim, 2)
     store = stored(tmp_path, matrices)
@@ -312,6 +315,7 @@ def test_near_ties_are_decided_by_the_exact_product(tmp_path, scale):
     assert ranking(store, rows, scores, 5) == brute_force(matrices, base, 5)
 
 
+@pytest.mark.slow
 def test_words_that_are_all_alike_fit_into_the_memory(tmp_path):
     """Every product is the greatest: all pairs are decided in float64, some at a time."""
     matrices = [np.full((200, 64), 0.125, dtype=np.float32) for _ in range(50)]

@@ -56,6 +56,7 @@ def test_equal_columns_are_no_work() -> None:
     assert find(wide, wide, steps=20_000_000) is not None
 
 
+@pytest.mark.slow
 def test_a_thousand_columns_do_not_overflow_the_stack() -> None:
     rows: list[Row] = [tuple(range(1000))]
     assert find(rows, [tuple(reversed(rows[0]))], steps=10**9) == tuple((place, 999 - place) for place in range(1000))

@@ -444,6 +444,7 @@ _TABLES = st.lists(
 _DECLARED = Schema(tables={"t": {"n": "INTEGER", "x": "FLOAT", "s": "STRING", "y": "BOOLEAN", "d": "DATE"}})
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_TABLES)
 def test_csv_and_parquet_of_the_same_data_hash_alike(tmp_path: Path, table: list[tuple]) -> None:
