@@ -56,6 +56,13 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> Non
     _sync_folder(path.parent)
 
 
+def move_synced(written: Path, path: Path) -> None:
+    """Give a file that is written its name, once it is on disk."""
+    _sync(written)
+    written.replace(path)
+    _sync_folder(path.parent)
+
+
 def gzip_bytes(content: bytes) -> bytes:
     """Gzip without a time stamp or a name: the same content gives the same bytes."""
     buffer = io.BytesIO()

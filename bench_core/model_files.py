@@ -137,9 +137,9 @@ class ModelFiles:
 
         Raises:
             UserError: the model cannot be loaded.
+            BenchError: it is on the hub, which is not reached.
         """
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else a warning at every fork
-        from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
         from huggingface_hub.utils import logging as hub_logging
         from transformers.utils import logging
 
@@ -150,16 +150,27 @@ class ModelFiles:
             yield
         except BenchError:
             raise
-        except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        except Exception as error:  # files made by others can fail a loader in any way
+            if not _is_unreached(error):
+                raise UserError(
+                    f"{stage}: the model {self.model} cannot be loaded ({_cause(error)}); give a folder that holds "
+                    "one, or a hub id this machine can reach."
+                ) from error
             raise BenchError(
                 f"{stage}: the hub is not reached, and there is no local copy of {self.model}; give a folder "
                 "that holds the model, or fetch it where there is a network."
             ) from error
-        except Exception as error:  # files made by others can fail a loader in any way
-            raise UserError(
-                f"{stage}: the model {self.model} cannot be loaded ({_cause(error)}); give a folder that holds "
-                "one, or a hub id this machine can reach."
-            ) from error
+
+
+def _is_unreached(error: BaseException | None) -> bool:
+    """Whether the hub was not there: libraries wrap its error in others."""
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    while error is not None:
+        if isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _cause(error: Exception) -> str:

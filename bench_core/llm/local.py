@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256
+from bench_core.devices import torch_device
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatRequest, ChatResponse, NoAnswer, Sampling, Usage
@@ -161,7 +162,7 @@ class LocalModel:
                 where: dict[str, Any] = {"gguf_file": self._gguf.name}
             else:
                 files, where = self._files, {"revision": self._files.revision or None}
-            device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+            device = torch_device(self.device)
             dtype = torch.float32 if device == "cpu" else "auto"
             with files.loading(_STAGE), redirect_stderr(io.StringIO()):  # reading GGUF shows a bar of its own
                 tokenizer = AutoTokenizer.from_pretrained(files.place, padding_side="left", **where)

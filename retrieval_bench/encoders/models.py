@@ -84,6 +84,7 @@ def create_encoder(
         UserError: no such model, options that do not fit it, or code that the user has not allowed to run.
     """
     entry = _entry(model, options)
+    _check_fit(options, bool(options.endpoint) or (entry is not None and entry.loader == "endpoint"))
     rules = entry or ModelEntry(key=model, query_prefix=None, document_prefix=None)
     texts = _text_rules(rules, options, dataset_id, prefixes or {})
     if options.endpoint or rules.loader == "endpoint":
@@ -132,6 +133,23 @@ def _entry(model: str, options: EncoderOptions) -> ModelEntry | None:
             "hub id (owner/name)."
         )
     return entry
+
+
+_OF_ENDPOINTS = ("key_variable", "dimensions", "encoding_format")
+_OF_MODELS_HERE = ("revision", "document_model", "pooling", "normalize", "trust_remote_code", "device", "dtype")
+
+
+def _check_fit(options: EncoderOptions, served: bool) -> None:
+    """Refuse what would be without effect.
+
+    Raises:
+        UserError: an option of endpoints for a model that runs here, or the other way round.
+    """
+    default = EncoderOptions()
+    for name in _OF_MODELS_HERE if served else _OF_ENDPOINTS:
+        if getattr(options, name) != getattr(default, name):
+            kind = "a model that runs here, and this one is served by an endpoint" if served else "an endpoint"
+            raise UserError(f"{name}= is for {kind}{'' if served else '; name one with endpoint='}.")
 
 
 def _files_of(entry: ModelEntry, options: EncoderOptions) -> ModelFiles:

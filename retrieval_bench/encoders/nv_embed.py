@@ -49,7 +49,8 @@ class NvEmbedEncoder:
 
     def describe(self, role: Role) -> Mapping[str, Json]:
         """The checkpoint and the rule for texts of this role."""
-        return {**self._files.identity(), "loader": "nv-embed", **self.rule.describe(role)}
+        described = {**self._files.identity(), "loader": "nv-embed", **self.rule.describe(role)}
+        return {**described, **self.computation.describe()}
 
     def recorded(self) -> Mapping[str, Json]:
         """Device and number type."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bench_core.devices import torch_device
 from bench_core.identity import Json
 from bench_core.model_files import ModelFiles
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
@@ -27,7 +28,7 @@ _MODULES = "modules.json"
 
 @dataclass(frozen=True)
 class Computation:
-    """Where and in which numbers vectors are computed: worth recording, and no part of what a model is.
+    """Where and in which numbers vectors are computed: worth recording, and unless a user says so no part of a model.
 
     Attributes:
         devices: torch's names; none: the GPU where there is one. Several are used side by side.
@@ -41,15 +42,22 @@ class Computation:
 
     @property
     def device(self) -> str:
-        """The (first) device."""
-        import torch
+        """The (first) device.
 
-        return self.devices[0] if self.devices else "cuda" if torch.cuda.is_available() else "cpu"
+        Raises:
+            UserError: one of them cannot be used.
+        """
+        usable = [torch_device(device) for device in self.devices or ("",)]
+        return usable[0]
 
     @property
     def number_type(self) -> ComputeType:
         """What is computed in."""
         return self.dtype or ("float32" if self.device == "cpu" else self.gpu_dtype)
+
+    def describe(self) -> Mapping[str, Json]:
+        """What the user wants computed in, if anything; what a device has of its own accord is only recorded."""
+        return {"compute_dtype": self.dtype} if self.dtype else {}
 
 
 class SentenceTransformerEncoder:
@@ -76,7 +84,7 @@ class SentenceTransformerEncoder:
 
     def describe(self, role: Role) -> Mapping[str, Json]:
         """The checkpoint, its commit or content, and the rule for texts of this role."""
-        return {**self._files.identity(), **self.rule.describe(role)}
+        return {**self._files.identity(), **self.rule.describe(role), **self.computation.describe()}
 
     def recorded(self) -> Mapping[str, Json]:
         """Devices and number type."""

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench_core.devices import torch_device
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
 from bench_core.model_files import ModelFiles
@@ -80,8 +81,15 @@ class TermEncoder:
         with self._files.loading("retriever splade"):
             from sentence_transformers import SparseEncoder
 
-            model = SparseEncoder(self._files.place, revision=self._files.revision or None, device=self._device or None)
+            device = torch_device(self._device)
+            model = SparseEncoder(self._files.place, revision=self._files.revision or None, device=device)
         if self._max_length:
+            most_tokens = getattr(model[0].auto_model.config, "max_position_embeddings", None) or self._max_length
+            if self._max_length > most_tokens:
+                raise UserError(
+                    f"retriever splade: {self._files.model} reads {most_tokens} tokens at most; lower "
+                    f"max_length={self._max_length}."
+                )
             model.max_seq_length = self._max_length
         _pool_before_activation(model)
         return model

@@ -94,6 +94,7 @@ class TokenModel:
         tokenizer, transformer: as transformers loads them, in float32.
         projection: (dim, hidden_size), or None where the last layer is taken as it is.
         most_tokens: what the model takes.
+        usual_tokens: what it reads where nothing else is said.
         skipped: token numbers whose vectors are left out of documents.
     """
 
@@ -101,6 +102,7 @@ class TokenModel:
     transformer: Any
     projection: torch.Tensor | None
     most_tokens: int
+    usual_tokens: int
     skipped: frozenset[int]
 
     @classmethod
@@ -129,8 +131,10 @@ class TokenModel:
         # As colbert-ai does: of a sign that is several tokens, the first.
         skipped = frozenset(tokenizer.encode(sign, add_special_tokens=False)[0] for sign in punctuation)
         projection = _linear_weight(files).to(device) if rule.projects else None
-        most_tokens = _most_tokens(files, rule, tokenizer, transformer)
-        return cls(tokenizer, transformer.to(device).eval(), projection, most_tokens, skipped)
+        told = (tokenizer.model_max_length, getattr(transformer.config, "max_position_embeddings", None))
+        most_tokens = min(int(length) for length in told if length)
+        usual_tokens = min(_usual_tokens(files) or most_tokens, most_tokens) if not rule.projects else most_tokens
+        return cls(tokenizer, transformer.to(device).eval(), projection, most_tokens, usual_tokens, skipped)
 
 
 def model_files(model: str, revision: str) -> ModelFiles:
@@ -144,6 +148,8 @@ def model_files(model: str, revision: str) -> ModelFiles:
                 "registry, a folder, or a hub id (owner/name)."
             )
         return ModelFiles(model, revision or (entry.revision if entry else ""))
+    if not entry.package and not entry.hub_id:
+        raise UserError(f"{STAGE}: {model} is served by an endpoint; give a model that can run here.")
     if not entry.package:
         return ModelFiles(entry.hub_id, revision or entry.revision)
     if find_spec(entry.package) is None:
@@ -152,15 +158,11 @@ def model_files(model: str, revision: str) -> ModelFiles:
     return ModelFiles(str(package.get_model_path()), revision)
 
 
-def _most_tokens(files: ModelFiles, rule: TokenRule, tokenizer: Any, transformer: Any) -> int:
-    """The least of what tokenizer, positions and sentence-transformers' settings allow."""
-    settings = None if rule.projects else files.file("sentence_bert_config.json")
-    told = [
-        tokenizer.model_max_length,
-        getattr(transformer.config, "max_position_embeddings", None),
-        read_json(settings).get("max_seq_length") if settings else None,
-    ]
-    return min(int(length) for length in told if length)
+def _usual_tokens(files: ModelFiles) -> int | None:
+    """What sentence-transformers' settings say, where the checkpoint has them."""
+    settings = files.file("sentence_bert_config.json")
+    length = read_json(settings).get("max_seq_length") if settings else None
+    return int(length) if length else None
 
 
 def _linear_weight(files: ModelFiles) -> torch.Tensor:

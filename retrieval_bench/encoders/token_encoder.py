@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from bench_core.errors import BenchError
+from bench_core.devices import torch_device
+from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
 from bench_core.model_files import ModelFiles
 from retrieval_bench.encoders.batches import split_on_out_of_memory
@@ -58,12 +59,14 @@ class TokenEncoder:
         """What the checkpoint does with texts."""
         return TokenRule.of(self.files, *self._lengths)
 
-    @property
+    @cached_property
     def device(self) -> str:
-        """Where it runs."""
-        import torch
+        """Where it runs.
 
-        return self._device or ("cuda" if torch.cuda.is_available() else "cpu")
+        Raises:
+            UserError: the device cannot be used.
+        """
+        return torch_device(self._device)
 
     def describe(self, is_query: bool) -> dict[str, Json]:
         """The checkpoint, and the rule as far as queries or documents depend on it."""
@@ -136,11 +139,17 @@ class TokenEncoder:
 
     def _most_tokens(self, is_query: bool) -> int:
         wanted = self.rule.query_max_len if is_query else self.rule.doc_max_len
-        return min(wanted or self._model.most_tokens, self._model.most_tokens)
+        return min(wanted or self._model.usual_tokens, self._model.most_tokens)
 
     @cached_property
     def _model(self) -> TokenModel:
-        return TokenModel.load(self.files, self.rule, self.device)
+        model = TokenModel.load(self.files, self.rule, self.device)
+        for name, given in zip(("query_max_len", "doc_max_len"), self._lengths, strict=True):
+            if given is not None and given > model.most_tokens:
+                raise UserError(
+                    f"{STAGE}: {self.files.model} reads {model.most_tokens} tokens at most; lower {name}={given}."
+                )
+        return model
 
 
 def query_matrices(encoder: TokenEncoder, queries: Sequence[Query], batch_size: int) -> list[Float32s]:

@@ -127,4 +127,6 @@ class MonoT5(PairReranker):
                 revision=self._files.revision or None,
                 dtype=getattr(torch, self._computation.number_type),
             )
+            if model.config.decoder_start_token_id is None:
+                raise UserError(f"{self._stage}: {self._files.model} does not say where its decoder begins; give a T5.")
             return model.to(self._computation.device).eval()

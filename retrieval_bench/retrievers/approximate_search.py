@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench_core.artifacts import move_synced
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import identity_hash
 from bench_core.manifest import slug
@@ -70,10 +71,10 @@ class ApproximateSearch:
         self._vectors = vectors
         name = f"{slug(factory.text)}--{identity_hash([factory.text, faiss.__version__])[:8]}.faiss"
         path = derived_dir / name
-        if not path.is_file():
+        index = self._read(path)
+        if index is None:
             derived_dir.mkdir(parents=True, exist_ok=True)
-            self._build(factory.text, path)
-        index = faiss.read_index(str(path))
+            index = self._build(factory.text, path)
         self.on_gpu = n_gpus() > 0
         self._index: Any = _on_gpus(index) if self.on_gpu else index
         _set_search_parameters(self._index, factory.search)
@@ -88,7 +89,19 @@ class ApproximateSearch:
             there = query_rows >= 0  # -1 stands where fewer were found
             yield query_rows[there].astype(np.int64), query_scores[there]
 
-    def _build(self, text: str, path: Path) -> None:
+    def _read(self, path: Path) -> Any:
+        """The index made earlier; None where there is none, or its file is broken and must be made again."""
+        import faiss
+
+        if not path.is_file():
+            return None
+        try:
+            index = faiss.read_index(str(path))
+        except RuntimeError:
+            return None
+        return index if (index.ntotal, index.d) == (len(self._vectors.rows), self._vectors.rows.dim) else None
+
+    def _build(self, text: str, path: Path) -> Any:
         import faiss
 
         rows = self._vectors.rows
@@ -108,7 +121,8 @@ class ApproximateSearch:
                 index.add(block)
         temporary = path.with_suffix(".partial")
         faiss.write_index(index, str(temporary))
-        temporary.replace(path)
+        move_synced(temporary, path)
+        return index
 
     def _train(self, index: Any, text: str) -> None:
         """Train on rows spread evenly over the file: it is ordered by length, and its beginning is no fair sample."""
@@ -127,13 +141,20 @@ class ApproximateSearch:
 
 
 def recall(found: Sequence[Found], exact: Sequence[Found], k: int) -> float:
-    """The share of the exact k best that the approximate search found too, as a mean over queries."""
+    """The share of the exact k best that the approximate search found too, as a mean over queries.
+
+    Of those that tie with the k-th any will do.
+
+    Args:
+        found: of each query at most k rows.
+        exact: of each query the k best and all that tie with the k-th, as `ExactSearch` gives them.
+    """
     import numpy as np
 
     shares = []
-    for (rows, _), (exact_rows, exact_scores) in zip(found, exact, strict=True):
-        best = exact_rows[np.argsort(-exact_scores, kind="stable")[:k]]
-        shares.append(len(np.intersect1d(rows, best)) / len(best))
+    for (rows, _), (exact_rows, _) in zip(found, exact, strict=True):
+        n = min(k, len(exact_rows))
+        shares.append(min(len(np.intersect1d(rows, exact_rows)), n) / n)
     return float(np.mean(shares))
 
 

