@@ -256,7 +256,7 @@ def _create_reranked(over: System, text: str, setting: Setting) -> Reranked:
         raise UserError(f"reranker {spec.name}: depth={depth} does not fit: it must be a whole number of at least 1.")
     if keep not in get_args(Keep):
         raise UserError(f"reranker {spec.name}: keep={keep} does not fit: it is {' or '.join(get_args(Keep))}.")
-    reranker = create_reranker(StageSpec(spec.name, tuple(own.items())), setting.models)
+    reranker = create_reranker(StageSpec(spec.name, tuple(own.items())), setting.models, setting.dataset_id)
     return Reranked(f"{over.label} > {spec}", over, reranker, int(depth), keep)
 
 

@@ -8,6 +8,7 @@ hashes, and its sha256 recorded beside it, so that a file changed later is notic
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from bench_core.artifacts import file_sha256, folder_continued, locked, read_json, write_json
 from bench_core.errors import BadFile, BenchError, UserError
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _RECORD = "fetched.json"
 _LISTING_TIMEOUT_S = 60.0
 
@@ -146,6 +148,11 @@ def _listing(wanted: HubFiles) -> tuple[str, list[_ListedFile]]:
     info = HfApi().dataset_info(
         wanted.repo_id, revision=wanted.revision, timeout=_LISTING_TIMEOUT_S, files_metadata=True
     )
+    if _COMMIT.fullmatch(wanted.revision) and info.sha != wanted.revision:
+        raise BenchError(
+            f"{wanted.repo_id}: the hub answers with commit {str(info.sha)[:12]} where {wanted.revision[:12]} was "
+            "asked for; check HF_ENDPOINT."
+        )
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     files = []
     for name in wanted.choose(list(siblings)):

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from bench_core.artifacts import write_atomically
-from bench_core.errors import BadFile, UserError
+from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.registry import StageSpec, convert_arguments, did_you_mean
 from retrieval_bench.datasets.dataset import Dataset, DatasetCard
 from retrieval_bench.datasets.hub import FetchedFolder, HubFiles, fetch_files
@@ -172,6 +172,8 @@ def find_set(name: str) -> R2medSet:
 def fetch(dataset_text: str, qrels_dir: Path, tell: Callable[[str], None]) -> list[Path]:
     """Fetch `r2med/<name>`, or all eight as `r2med`, check them, and write their judgments as TREC qrels.
 
+    Where one set fails the others are fetched all the same.
+
     Args:
         dataset_text: a dataset as users name it, with its options behind it.
         qrels_dir: each set becomes `r2med-<name>.qrels` in it.
@@ -190,8 +192,21 @@ def fetch(dataset_text: str, qrels_dir: Path, tell: Callable[[str], None]) -> li
     datasets = R2medDatasets(**convert_arguments(R2medDatasets, dict(spec.arguments), "dataset source r2med"))
     if datasets.path and not name:
         raise UserError("path= is the folder of one dataset; name it, as r2med/biology,path=FOLDER.")
-    names = [name] if name else [entry.name for entry in r2med_sets()]
-    return [_export_qrels(datasets.fetch(name, tell), qrels_dir, tell) for name in names]
+    written: list[Path] = []
+    failures: list[BenchError] = []
+    for set_name in [name] if name else [entry.name for entry in r2med_sets()]:
+        try:
+            written.append(_export_qrels(datasets.fetch(set_name, tell), qrels_dir, tell))
+        except BenchError as error:
+            failures.append(error)
+            if not name:
+                tell(f"r2med/{set_name} failed: {error}")
+    if len(failures) > 1:
+        kind = UserError if all(isinstance(failure, UserError) for failure in failures) else BenchError
+        raise kind(f"{len(failures)} of the {len(failures) + len(written)} sets could not be fetched; see above.")
+    if failures:
+        raise failures[0]
+    return written
 
 
 def _export_qrels(dataset: Dataset, qrels_dir: Path, tell: Callable[[str], None]) -> Path:

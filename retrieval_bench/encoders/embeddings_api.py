@@ -51,6 +51,11 @@ class Endpoint:
         """The URL without its query: what may be shown and described."""
         return self._http.place
 
+    @property
+    def identity(self) -> str:
+        """What tells it from other endpoints; see `JsonEndpoint`."""
+        return self._http.identity
+
     def embed(self, body: Mapping[str, Json], n_texts: int) -> NDArray[np.float32]:
         """(n_texts, dim) float32, in the order of the texts.
 

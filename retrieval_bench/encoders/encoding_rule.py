@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bench_core.identity import Json, content_hash
@@ -29,6 +29,11 @@ class TextRule:
     max_length: int | None = None
     as_pair: bool = False
     is_imported: bool = False
+
+    @property
+    def described_prefix(self) -> Json:
+        """The prefix as artefacts may show it."""
+        return {"sha256": content_hash([self.prefix or ""])} if self.is_imported else self.prefix
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,6 @@ class EncodingRule:
     def describe(self, role: Role) -> dict[str, Json]:
         """The rule as far as texts of this role depend on it."""
         shared = {name: value for name, value in vars(self).items() if name != "texts"}
-        rule = asdict(self.texts[role])
-        if rule.pop("is_imported"):
-            rule["prefix"] = {"sha256": content_hash([rule["prefix"]])}
+        text = self.texts[role]
+        rule = {"prefix": text.described_prefix, "max_length": text.max_length, "as_pair": text.as_pair}
         return {**shared, **rule}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bench_core.errors import BenchError
 from bench_core.identity import Json
 from retrieval_bench.encoders.embeddings_api import Endpoint, TooLong
+from retrieval_bench.encoders.encoding_rule import TextRule
 from retrieval_bench.types import Role
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ class ServedModel:
         tokens_of: tiktoken's name of the tokenizer they are counted by; without it, or without tiktoken, characters.
         quoted: a text is sent as a JSON string, line breaks replaced by spaces (R2MED's code does that).
         sends_input_type: the request says `query` or `document` (Voyage).
-        query_prefix: put before queries.
-        document_prefix: put before documents.
+        texts: what is put before the texts of each role; nothing before those of a role that is not in it.
         dimensions: what is asked of models that can shorten their vectors; None: all.
         encoding_format: how numbers are asked to travel.
     """
@@ -52,14 +52,17 @@ class ServedModel:
     tokens_of: str = ""
     quoted: bool = False
     sends_input_type: bool = False
-    query_prefix: str = ""
-    document_prefix: str = ""
+    texts: Mapping[Role, TextRule] = field(default_factory=dict)
     dimensions: int | None = None
     encoding_format: EncodingFormat = "float"
 
     def prefix(self, role: Role) -> str:
-        """What is put before texts of a role; nothing before generated ones."""
-        return {"query": self.query_prefix, "document": self.document_prefix, "generated": ""}[role]
+        """What is put before texts of a role."""
+        return self.rule(role).prefix or ""
+
+    def rule(self, role: Role) -> TextRule:
+        """What is done with texts of a role."""
+        return self.texts.get(role, TextRule())
 
 
 class EndpointEncoder:
@@ -79,14 +82,14 @@ class EndpointEncoder:
         """The endpoint, its model, and what is done to texts; neither key nor query of the URL."""
         model = self.model
         return {
-            "endpoint": self.endpoint.place,
+            "endpoint": self.endpoint.identity,
             "model": model.name,
             "dimensions": model.dimensions,
             "most_tokens": model.most_tokens,
             "tokens_of": self._tokens_of,
             "quoted": model.quoted,
             "input_type": self._input_type(role),
-            "prefix": model.prefix(role),
+            "prefix": model.rule(role).described_prefix or "",
         }
 
     def recorded(self) -> Mapping[str, Json]:

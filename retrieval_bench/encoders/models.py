@@ -87,8 +87,9 @@ def create_encoder(
     _check_fit(options, bool(options.endpoint) or (entry is not None and entry.loader == "endpoint"))
     rules = entry or ModelEntry(key=model, query_prefix=None, document_prefix=None)
     texts = _text_rules(rules, options, dataset_id, prefixes or {})
+    is_key = entry is not None and model == entry.key
     if options.endpoint or rules.loader == "endpoint":
-        return _served(model, rules, options, texts)
+        return _served((rules.served_as or rules.hub_id) if is_key else model, rules, options, texts)
     rule = EncodingRule(
         pooling=options.pooling or rules.pooling,
         normalize=rules.normalize if options.normalize is None else options.normalize,
@@ -100,7 +101,6 @@ def create_encoder(
     )
     devices = tuple(device.strip() for device in options.device.split(",") if device.strip())
     computation = Computation(devices, rules.gpu_dtype, options.dtype)
-    is_key = entry is not None and model == entry.key
     files = _files_of(entry, options) if entry and is_key else ModelFiles(model, _revision(model, entry, options))
     if rules.loader == "nv-embed":
         from retrieval_bench.encoders.nv_embed import NvEmbedEncoder
@@ -112,6 +112,12 @@ def create_encoder(
     if not other:
         return encoder
     return TwoEncoders(encoder, SentenceTransformerEncoder(ModelFiles(other), rule, computation, trusted))
+
+
+def rules_of(model: str, rules: str = "") -> str:
+    """The key of the registry whose rules hold for a model; its own name where there is none."""
+    entry = registry().find(rules or model)
+    return entry.key if entry is not None else model
 
 
 def _entry(model: str, options: EncoderOptions) -> ModelEntry | None:
@@ -194,20 +200,19 @@ def _text_rules(
     return {"query": query, "document": document, "generated": generated}
 
 
-def _served(model: str, entry: ModelEntry, options: EncoderOptions, texts: Mapping[Role, TextRule]) -> EndpointEncoder:
+def _served(name: str, entry: ModelEntry, options: EncoderOptions, texts: Mapping[Role, TextRule]) -> EndpointEncoder:
     if not options.endpoint:
         raise UserError(
-            f"{model} is served by an endpoint; name it to send texts there, for example "
+            f"{entry.key} is served by an endpoint; name it to send texts there, for example "
             "endpoint=https://api.openai.com/v1."
         )
     served = ServedModel(
-        name=entry.served_as or model,
+        name=name,
         most_tokens=options.max_length or entry.most_tokens,
         tokens_of=entry.tokens_of,
         quoted=entry.quoted,
         sends_input_type=entry.sends_input_type,
-        query_prefix=texts["query"].prefix or "",
-        document_prefix=texts["document"].prefix or "",
+        texts=texts,
         dimensions=options.dimensions,
         encoding_format=options.encoding_format,
     )

@@ -53,17 +53,20 @@ class RerankerBase(Described):
         return ()
 
 
-def create_reranker(spec: StageSpec, models: LanguageModelSettings | None = None) -> Reranker:
+def create_reranker(spec: StageSpec, models: LanguageModelSettings | None = None, dataset_id: str = "") -> Reranker:
     """The reranker a user names.
 
     Args:
+        dataset_id: what is searched; for one whose model has an instruction for it.
         models: for one that asks a language model.
 
     Raises:
         UserError: no such class or argument, or the class is no reranker.
     """
     stage = with_model(RERANKERS, spec, models or LanguageModelSettings())
-    created: Reranker = RERANKERS.create(stage.spec, client=stage.client, n_at_once=stage.n_at_once)
+    created: Reranker = RERANKERS.create(
+        stage.spec, client=stage.client, n_at_once=stage.n_at_once, dataset_id=dataset_id
+    )
     for method in ("describe", "rerank"):
         if not callable(getattr(created, method, None)):
             name = type(created).__name__

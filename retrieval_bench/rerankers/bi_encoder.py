@@ -23,10 +23,19 @@ class BiEncoder(RerankerBase):
         revision: commit of a hub model.
         batch_size: texts encoded at once.
         device: `cpu`, `cuda`, …; by default the GPU where there is one.
+        dataset_id: what is searched; it decides the words of a model's instruction.
     """
 
-    def __init__(self, model: str = PACKAGED_MODEL, revision: str = "", batch_size: int = 32, device: str = "") -> None:
-        self._model, self._batch_size = model, batch_size
+    def __init__(
+        self,
+        model: str = PACKAGED_MODEL,
+        revision: str = "",
+        batch_size: int = 32,
+        device: str = "",
+        *,
+        dataset_id: str = "",
+    ) -> None:
+        self._model, self._batch_size, self._dataset_id = model, batch_size, dataset_id
         self._options = EncoderOptions(revision=revision, device=device)
 
     def describe(self) -> Description:
@@ -56,4 +65,4 @@ class BiEncoder(RerankerBase):
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return create_encoder(self._model, self._options)
+        return create_encoder(self._model, self._options, self._dataset_id)

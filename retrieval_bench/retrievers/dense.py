@@ -15,7 +15,7 @@ from retrieval_bench.encoders.corpus_vectors import Batching, CorpusVectors, Sim
 from retrieval_bench.encoders.encoder import Encoder
 from retrieval_bench.encoders.encoding_rule import ComputeType, Pooling
 from retrieval_bench.encoders.endpoint import EncodingFormat
-from retrieval_bench.encoders.models import PACKAGED_MODEL, EncoderOptions, create_encoder
+from retrieval_bench.encoders.models import PACKAGED_MODEL, EncoderOptions, create_encoder, rules_of
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.row_file import Precision
 from retrieval_bench.index_store import DERIVED
@@ -108,7 +108,7 @@ class Dense(RetrieverBase):
         self._batching = Batching(batch_size, tokens_a_batch)
         self._memory, self._memory_bytes = memory, parse_bytes(memory)
         self._model, self._dataset_id = model, dataset_id
-        self._prefixes = upstream_prefixes(model, dataset_id) if instructions == "upstream" else None
+        self._prefixes = upstream_prefixes(rules_of(model, rules), dataset_id) if instructions == "upstream" else None
         self._options = EncoderOptions(
             revision=revision,
             rules=rules,

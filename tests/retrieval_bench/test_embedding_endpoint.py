@@ -15,6 +15,7 @@ from bench_core.errors import BenchError, UserError
 from bench_core.http_json import JsonEndpoint
 from bench_core.identity import canonical_json
 from retrieval_bench.encoders.embeddings_api import Endpoint
+from retrieval_bench.encoders.encoding_rule import TextRule
 from retrieval_bench.encoders.endpoint import EndpointEncoder, ServedModel
 from retrieval_bench.encoders.models import EncoderOptions, create_encoder
 
@@ -142,7 +143,8 @@ def test_a_model_that_changes_its_dimension_is_noticed(server, waits):
 
 
 def test_roles_have_prefixes_and_input_types(server, waits):
-    made = encoder(server, waits, query_prefix="query: ", document_prefix="passage: ", sends_input_type=True)
+    texts = {"query": TextRule("query: "), "document": TextRule("passage: ")}
+    made = encoder(server, waits, texts=texts, sends_input_type=True)
     for role in ("query", "document", "generated"):
         made.encode(["gout"], role)
     sent = [(body["input"][0], body["input_type"]) for _, _, body in server.requests]
@@ -357,6 +359,30 @@ def test_a_registered_model_needs_its_endpoint_named(server):
     body = server.requests[0][2]
     assert (body["model"], body["dimensions"]) == ("text-embedding-3-large", 5)
     assert made.describe("query")["most_tokens"] == 6000
+
+
+def test_a_served_model_keeps_its_rules_for_generated_texts_too(server):
+    made = create_encoder("gritlm-7b", EncoderOptions(endpoint=server.url), "r2med/biology")
+    assert made.describe("query")["prefix"] == made.describe("generated")["prefix"] != ""
+    made.encode(["gout"], "generated")
+    body = server.requests[0][2]
+    assert body["model"] == "GritLM/GritLM-7B"  # as servers name what they load from the hub
+    assert body["input"] == [made.describe("query")["prefix"] + "gout"]
+    assert create_encoder("bge-large", EncoderOptions(endpoint=server.url)).describe("generated")["prefix"] == ""
+
+
+def test_an_imported_instruction_is_sent_and_shown_nowhere(server):
+    secret = {"query": "imported words: "}
+    made = create_encoder("bge-large", EncoderOptions(endpoint=server.url), "r2med/biology", secret)
+    made.encode(["gout"], "query")
+    assert server.requests[0][2]["input"] == ["imported words: gout"]
+    assert "imported" not in str(made.describe("query"))
+
+
+def test_endpoints_that_differ_in_their_query_are_two(server):
+    one, other = (create_encoder("m", EncoderOptions(endpoint=f"{server.url}?tenant={name}")) for name in ("a", "b"))
+    assert one.describe("query") != other.describe("query")
+    assert "tenant" not in str(one.describe("query"))
 
 
 def test_any_model_may_be_served_and_keeps_its_instruction(server):

@@ -11,10 +11,12 @@ import pytest
 
 from bench_core.errors import UserError
 from bench_core.identity import content_hash
+from bench_core.registry import StageSpec
 from retrieval_bench.encoders.endpoint import EndpointEncoder
 from retrieval_bench.encoders.model_registry import registry
-from retrieval_bench.encoders.models import EncoderOptions, create_encoder
+from retrieval_bench.encoders.models import EncoderOptions, create_encoder, rules_of
 from retrieval_bench.encoders.sentence_transformer import TwoEncoders
+from retrieval_bench.rerankers.base import create_reranker
 
 TRUSTING = EncoderOptions(trust_remote_code=True, endpoint="")
 
@@ -125,6 +127,21 @@ def test_what_changes_vectors_changes_the_description():
         assert create_encoder("bge-large", options).describe("query") != plain, options
     for options in (EncoderOptions(device="cpu"), EncoderOptions(document_prefix="x")):
         assert create_encoder("bge-large", options).describe("query") == plain, options
+
+
+def test_rules_of_a_hub_id_or_a_local_copy_are_those_of_its_key():
+    assert rules_of("intfloat/e5-mistral-7b-instruct") == rules_of("e5-mistral") == "e5-mistral"
+    assert rules_of("/a/copy", rules="e5-mistral") == "e5-mistral"
+    assert rules_of("nobody/knows-this") == "nobody/knows-this"
+
+
+def test_a_bi_encoder_asks_as_dense_does():
+    reranker, dense = (
+        create_reranker(StageSpec.parse("bi-encoder,model=e5-mistral"), dataset_id="r2med/biology"),
+        create_encoder("e5-mistral", dataset_id="r2med/biology"),
+    )
+    assert reranker.describe().search["query"] == dense.describe("query")
+    assert create_encoder("e5-mistral").describe("query") != dense.describe("query")
 
 
 @pytest.mark.parametrize(

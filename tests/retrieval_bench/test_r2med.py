@@ -8,7 +8,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from bench_core.errors import BadFile, UserError
+from bench_core.errors import BadFile, BenchError, UserError
 from retrieval_bench.datasets.folder import dataset_of_folder
 from retrieval_bench.datasets.parts import find_parts, read_part
 from retrieval_bench.datasets.r2med import R2medDatasets, fetch, find_set, r2med_sets
@@ -183,6 +183,25 @@ def test_another_count_than_published_is_refused(tmp_path, hub, parts, message):
         fetch("r2med/iiyi-clinical", tmp_path / "qrels", lambda line: None)
     with pytest.raises(BadFile, match=message):
         R2medDatasets().load("iiyi-clinical").check()
+
+
+def test_a_hub_that_answers_with_another_commit_is_refused(tmp_path, hub):
+    repository = Repository(as_json_lines(rows()))
+    repository.revisions.add(IIYI.revision)  # and lists COMMIT
+    hub.repositories["R2MED/IIYi-Clinical"] = repository
+    with pytest.raises(BenchError, match=f"answers with commit {COMMIT[:12]} where {IIYI.revision[:12]} was asked for"):
+        fetch("r2med/iiyi-clinical", tmp_path / "qrels", lambda line: None)
+    with pytest.raises(UserError, match="is not on this machine"):
+        R2medDatasets().load("iiyi-clinical")
+
+
+def test_all_are_fetched_though_some_fail(tmp_path, hub):
+    hub.repositories["R2MED/IIYi-Clinical"] = published(as_json_lines(rows()))
+    told = []
+    with pytest.raises(BenchError, match="7 of the 8 sets could not be fetched"):
+        fetch("r2med", tmp_path / "qrels", told.append)
+    assert sum("failed: " in line for line in told) == 7
+    assert (tmp_path / "qrels" / "r2med-iiyi-clinical.qrels").is_file()
 
 
 def test_another_revision_has_its_own_place_commit_and_counts(tmp_path, hub):

@@ -4,8 +4,10 @@ import pytest
 import yaml
 
 from bench_core.errors import BadFile, UserError
+from bench_core.registry import StageSpec
 from retrieval_bench.datasets.r2med import r2med_sets
 from retrieval_bench.encoders.models import registry
+from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.upstream.constants import FolderConstants
 from retrieval_bench.upstream.r2med import MODEL_KEYS, import_r2med, load_upstream
 
@@ -144,6 +146,12 @@ def test_the_users_configuration_folder_is_the_place(tmp_path, clone, monkeypatc
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     assert import_r2med(clone).path == tmp_path / "home" / "biomed-bench" / "upstream" / "r2med.yaml"
     assert load_upstream() is not None
+    described = [
+        create_retriever(StageSpec.parse(f"dense,model={model},instructions=upstream"), "r2med/biology").describe()
+        for model in ("e5-mistral", "intfloat/e5-mistral-7b-instruct")  # by key, and by the hub's name
+    ]
+    assert described[0] == described[1]
+    assert "Stack-Biology" not in str(described[0])
 
 
 def test_what_is_no_clone_is_refused_and_changes_nothing(tmp_path, clone):
