@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sql_bench import guard
 from sql_bench.dialect import bigquery, postgres
+from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
 from sql_bench.rejected import Rejected, untranslatable
 from sql_bench.statement import SortKeys, as_variant
@@ -108,6 +109,8 @@ def translate(query: exp.Query, dialect: str, schema: Schema, variant: Variant =
     from sqlglot.errors import UnsupportedError
 
     references = table_references(query, schema)
+    if dialect != "duckdb":
+        _refuse_row_numbers(query, dialect, schema)
     query, sort_keys = as_variant(query, variant)
     references = table_references(query, schema) if sort_keys else references
     renamed = point_at_mirror(query, references)
@@ -123,6 +126,18 @@ def translate(query: exp.Query, dialect: str, schema: Schema, variant: Variant =
     if len(sql.encode()) > guard.MAX_TRANSLATED_BYTES:
         raise Rejected(Outcome.RESOURCE_LIMIT, f"the translation is longer than {guard.MAX_TRANSLATED_BYTES} bytes")
     return Translation(sql, sort_keys, renamed)
+
+
+def _refuse_row_numbers(query: exp.Query, dialect: str, schema: Schema) -> None:
+    """Every table of DuckDB's has a hidden column `rowid`; SQLite's count otherwise, and other engines have none."""
+    from sqlglot import exp
+
+    names = Names(schema)
+    for column in query.find_all(exp.Column):
+        if column.name.lower() == "rowid" and not names.meaning(column):
+            if dialect == "sqlite":
+                raise untranslatable("rowid")
+            raise Rejected(Outcome.INVALID_SQL, f"there is no column {column.name}")
 
 
 def _refuse_nan_columns(query: exp.Query, schema: Schema) -> None:
