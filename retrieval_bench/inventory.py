@@ -200,9 +200,8 @@ def _needs(cls: type[object]) -> str:
     arguments = {argument.name: argument.default for argument in arguments_of(cls)}
     if "client" in inspect.signature(cls).parameters:
         return "can run here with a language model that you name"
-    if "/" in arguments.get("model", ""):
-        return f"can run here; fetches {arguments['model']} from the hub"
-    return "can run here"
+    fetched = [arguments[name] for name in ("model", "base") if "/" in arguments.get(name, "")]
+    return f"can run here; fetches {' and '.join(fetched)} from the hub" if fetched else "can run here"
 
 
 def contract_table(spec: StageSpec) -> tuple[Table, int]:

@@ -22,7 +22,7 @@ from retrieval_bench.measures import Measure
 from retrieval_bench.query_generators.generation import generate_all, generated_lines, missing_note, total_usage
 from retrieval_bench.rerankers.reranking import failed_queries, rerank
 from retrieval_bench.searching import search_all
-from retrieval_bench.stored_runs import KIND, RUN_FILE, ScoredRun, read_canonical_run, score_folder
+from retrieval_bench.stored_runs import KIND, RUN_FILE, ScoredRun, content_of, read_canonical_run, score_folder
 from retrieval_bench.systems import FirstStage, Fused, Generated, Reranked, System
 from retrieval_bench.topk import canonical_order
 from retrieval_bench.trec import run_bytes
@@ -69,7 +69,8 @@ def run_system(
             scores = score_folder(folder.path, dataset, measures)
     manifest = folder.read()
     notes = [*dataset.notes(), *(manifest.notes if manifest else [])]
-    return ScoredRun(dataset.card.dataset_id, _shown(system, k, dataset), folder.path, scores, notes)
+    content = content_of(dataset.identity)
+    return ScoredRun(dataset.card.dataset_id, _shown(system, k, dataset), folder.path, scores, notes, content)
 
 
 def _shown(system: System, k: int, dataset: Dataset) -> str:

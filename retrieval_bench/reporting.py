@@ -8,11 +8,12 @@ from bench_core.errors import UserError
 from bench_core.tables import Cell, Column, Table
 from retrieval_bench.measures import Measure
 from retrieval_bench.scoring import TIE_CUTOFF
-from retrieval_bench.stored_runs import ScoredRun
+from retrieval_bench.stored_runs import ScoredRun, with_datasets_told_apart
 
 
 def scores_table(runs: Sequence[ScoredRun], measures: Sequence[Measure]) -> Table:
     """One row a run: means over the judged queries, the standard error of the first measure, ties at the cut-off."""
+    runs = with_datasets_told_apart(runs)
     first = measures[0]
     columns = [
         Column("dataset", "dataset"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256
 from bench_core.errors import UserError
+from bench_core.identity import Json, identity_hash
 from bench_core.manifest import MANIFEST_NAME, RunFolder
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.measures import DEFAULT_MEASURES, Measure
@@ -26,13 +27,18 @@ _SCORING_VERSION = "1"
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """A system on a dataset: where its files are and what it scores."""
+    """A system on a dataset: where its files are and what it scores.
+
+    Attributes:
+        content: a hash of the dataset's identity: two folders may have one name.
+    """
 
     dataset_id: str
     system: str
     folder: Path
     scores: Scores
     notes: Sequence[str] = ()
+    content: str = ""
 
 
 def read_canonical_run(path: Path) -> Run:
@@ -74,7 +80,7 @@ def stored_runs(results_dir: Path) -> list[ScoredRun]:
         UserError: runs on one dataset were scored against different judgments and cannot stand in one table.
     """
     found: list[ScoredRun] = []
-    judgments: dict[str, str] = {}
+    judgments: dict[tuple[str, str], str] = {}
     for manifest_path in sorted((results_dir / KIND).glob(f"*/*/{MANIFEST_NAME}")):
         folder = manifest_path.parent
         manifest, stored = RunFolder(folder).read(), read_scores(folder)
@@ -88,17 +94,34 @@ def stored_runs(results_dir: Path) -> list[ScoredRun]:
         if stored.made_from != _made_from(folder, stored.made_from["qrels_sha256"]):
             continue
         dataset: Any = manifest.identity["dataset"]
-        dataset_id = dataset["dataset_id"]
-        if judgments.setdefault(dataset_id, stored.made_from["qrels_sha256"]) != stored.made_from["qrels_sha256"]:
+        dataset_id, content = dataset["dataset_id"], content_of(dataset)
+        made_from = stored.made_from["qrels_sha256"]
+        if judgments.setdefault((dataset_id, content), made_from) != made_from:
             raise UserError(
                 f"The runs on {dataset_id} were scored against different judgments; run them again with "
                 "`retrieval-bench run`, which scores anew without searching."
             )
         notes = [*stored.notes, *manifest.notes]
-        found.append(ScoredRun(dataset_id, str(manifest.recorded["system"]), folder, stored.scores, notes))
-    names = [(run.dataset_id, run.system) for run in found]
+        found.append(ScoredRun(dataset_id, str(manifest.recorded["system"]), folder, stored.scores, notes, content))
+    names = [(run.dataset_id, run.content, run.system) for run in found]
     labelled = [
         replace(run, system=f"{run.system} ({run.folder.name[-8:]})") if names.count(name) > 1 else run
         for run, name in zip(found, names, strict=True)
     ]
-    return sorted(labelled, key=lambda run: (run.dataset_id, run.system))
+    return sorted(labelled, key=lambda run: (run.dataset_id, run.content, run.system))
+
+
+def content_of(dataset_identity: Mapping[str, Json]) -> str:
+    """What tells datasets of one name apart: the beginning of their identity's hash."""
+    return identity_hash(dataset_identity)[:8]
+
+
+def with_datasets_told_apart(runs: Sequence[ScoredRun]) -> list[ScoredRun]:
+    """The same runs; where datasets that differ have one name, each carries its hash too."""
+    contents: dict[str, set[str]] = {}
+    for run in runs:
+        contents.setdefault(run.dataset_id, set()).add(run.content)
+    return [
+        replace(run, dataset_id=f"{run.dataset_id} ({run.content})") if len(contents[run.dataset_id]) > 1 else run
+        for run in runs
+    ]

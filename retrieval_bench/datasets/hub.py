@@ -55,7 +55,7 @@ class FetchedFolder:
 
     @classmethod
     def open(cls, folder: Path) -> FetchedFolder | None:
-        """What was fetched into a folder; None where nothing was, or not all of it.
+        """What was fetched into a folder; None where nothing was, not all of it, or another commit than was asked for.
 
         Raises:
             BadFile: its record is damaged.
@@ -64,9 +64,10 @@ class FetchedFolder:
         if not record.is_file():
             return None
         try:
-            return cls(folder, **read_json(record))
+            fetched = cls(folder, **read_json(record))
         except TypeError as error:
             raise BadFile(record, f"this is no record of fetched files; delete {folder} and fetch again") from error
+        return None if _COMMIT.fullmatch(fetched.revision) and fetched.commit != fetched.revision else fetched
 
     def file(self, name: str) -> Path:
         """The place of a file, after its content was compared with what was recorded.

@@ -90,7 +90,8 @@ class RuledTransformer(SentenceTransformer):  # type: ignore[misc]
         pair = ([""] * len(texts), texts) if text_rule.as_pair else (texts,)
         encoded = tokenizer(*pair, padding=False, truncation=room is not None, max_length=room)
         if self.rule.append_eos:
-            rows = [[*ids, tokenizer.eos_token_id] for ids in encoded["input_ids"]]
+            end = tokenizer.eos_token_id
+            rows = [ids if ids[-1:] == [end] else [*ids, end] for ids in encoded["input_ids"]]
             encoded = {"input_ids": rows, "attention_mask": [[1] * len(ids) for ids in rows]}
         return encoded
 

@@ -12,6 +12,7 @@ from bench_core.devices import torch_device
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
 from bench_core.model_files import ModelFiles
+from bench_core.registry import did_you_mean
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
 from retrieval_bench.types import Role
 
@@ -30,6 +31,12 @@ class TermEncoder:
 
     def __init__(self, model: str, revision: str, max_length: int, device: str) -> None:
         self._max_length, self._device = max_length, device
+        if model and model != PACKAGED_MODEL and "/" not in model and not Path(model).expanduser().is_dir():
+            meant = did_you_mean(model, [PACKAGED_MODEL])
+            raise UserError(
+                f"retriever splade: there is no model {model!r}{meant}; give {PACKAGED_MODEL}, a folder, or a hub id "
+                "(owner/name)."
+            )
         self._given_files = ModelFiles(_packaged_folder() if model == PACKAGED_MODEL else model, revision)
 
     @cached_property

@@ -55,6 +55,14 @@ class Factory:
         """Whether this is brute force, which `ExactSearch` does without an index."""
         return self.text == "Flat"
 
+    def check(self, dim: int) -> None:
+        """Try the factory and the parameters, before vectors are made for them.
+
+        Raises:
+            UserError: FAISS does not know them, or not for vectors of so many dimensions.
+        """
+        _set_search_parameters(_empty_index(self.text, dim), self.search)
+
 
 class ApproximateSearch:
     """A FAISS index over a corpus's vectors, opened or, where it is not there yet, made.
@@ -105,13 +113,7 @@ class ApproximateSearch:
         import faiss
 
         rows = self._vectors.rows
-        try:
-            index = faiss.index_factory(rows.dim, text, faiss.METRIC_INNER_PRODUCT)
-        except RuntimeError as error:
-            raise UserError(
-                f"FAISS cannot make an index {text!r} of {rows.dim} dimensions ({_cause(error)}); write for example "
-                "HNSW32 or IVF256,Flat."
-            ) from error
+        index = _empty_index(text, rows.dim)
         block_rows = max(_BLOCK_BYTES // (4 * rows.dim), 1)
         with _threads_for(text):
             if not index.is_trained:
@@ -143,7 +145,7 @@ class ApproximateSearch:
 def recall(found: Sequence[Found], exact: Sequence[Found], k: int) -> float:
     """The share of the exact k best that the approximate search found too, as a mean over queries.
 
-    Of those that tie with the k-th any will do.
+    Of those that tie with the k-th any will do, as many as there are places for.
 
     Args:
         found: of each query at most k rows.
@@ -152,10 +154,25 @@ def recall(found: Sequence[Found], exact: Sequence[Found], k: int) -> float:
     import numpy as np
 
     shares = []
-    for (rows, _), (exact_rows, _) in zip(found, exact, strict=True):
-        n = min(k, len(exact_rows))
-        shares.append(min(len(np.intersect1d(rows, exact_rows)), n) / n)
+    for (rows, _), (exact_rows, scores) in zip(found, exact, strict=True):
+        n = min(k, len(scores))
+        better = scores > np.partition(scores, len(scores) - n)[len(scores) - n]
+        n_tied = len(np.intersect1d(rows, exact_rows[~better]))
+        n_found = len(np.intersect1d(rows, exact_rows[better])) + min(n_tied, n - int(better.sum()))
+        shares.append(n_found / n)
     return float(np.mean(shares))
+
+
+def _empty_index(text: str, dim: int) -> Any:
+    import faiss
+
+    try:
+        return faiss.index_factory(dim, text, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise UserError(
+            f"FAISS cannot make an index {text!r} of {dim} dimensions ({_cause(error)}); write for example HNSW32 or "
+            "IVF256,Flat."
+        ) from error
 
 
 @contextmanager

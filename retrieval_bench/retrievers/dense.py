@@ -61,8 +61,8 @@ class Dense(RetrieverBase):
         encoding_format: how an endpoint's numbers travel.
         instructions: `own`, worded by this suite; or `upstream`, those of R2MED's code, which
             `retrieval-bench import-upstream r2med` takes from your clone of it.
-        identical_ids: whether a document that has the query's own id stays in its ranking; R2MED's code drops it where
-            it searches with vectors (and not with BM25), BEIR's everywhere.
+        identical_ids: whether a document that has the query's own id stays in its ranking; by default it is dropped on
+            R2MED's sets, as R2MED's code does where it searches with vectors (and not with BM25), and stays elsewhere.
         dataset_id: what is searched; it decides the words of a model's instruction.
     """
 
@@ -94,7 +94,7 @@ class Dense(RetrieverBase):
         dimensions: int | None = None,
         encoding_format: EncodingFormat = "float",
         instructions: Literal["own", "upstream"] = "own",
-        identical_ids: Literal["keep", "drop"] = "keep",
+        identical_ids: Literal["keep", "drop"] | None = None,
         *,
         dataset_id: str = "",
     ) -> None:
@@ -126,7 +126,8 @@ class Dense(RetrieverBase):
             dimensions=dimensions,
             encoding_format=encoding_format,
         )
-        self._drops_identical_ids = identical_ids == "drop"
+        by_default = "drop" if dataset_id.startswith("r2med/") else "keep"
+        self._drops_identical_ids = (identical_ids or by_default) == "drop"
         self._split_note = self._recall_note = ""
 
     @staticmethod
@@ -185,6 +186,8 @@ class Dense(RetrieverBase):
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
         """Encode the corpus, going on where an earlier call was interrupted."""
+        if not self.factory.is_exact:
+            self.factory.check(self._encoder.encode(["dimensions"], "document").shape[1])
         texts = [document.text for document in corpus]
         vectors = CorpusVectors.encode(self._encoder, texts, index_dir, self.similarity, self.precision, self._batching)
         if vectors.n_split:
@@ -215,12 +218,12 @@ class Dense(RetrieverBase):
 
         if not queries:
             return
-        k += self._drops_identical_ids
+        n = k + self._drops_identical_ids
         embeddings = prepare(query_vectors(self._encoder, queries, self._batching.batch_size), self.similarity)
-        found: Iterable[Found] = self._exact.search(embeddings, k)
+        found: Iterable[Found] = self._exact.search(embeddings, n)
         if not self.factory.is_exact:
-            approximate = list(self._approximate.search(embeddings, k))
-            share = recall(approximate, list(found), k)
+            approximate = list(self._approximate.search(embeddings, n))
+            share = recall(approximate, list(found), n)
             self._recall_note = f"{self.factory.text} finds {share:.4f} of the exact {k} best (recall against Flat)."
             found = approximate
         for query, (rows, scores) in zip(queries, found, strict=True):

@@ -66,7 +66,11 @@ class Ragatouille(RetrieverBase):
                 "encoder": self._encoder.describe(is_query=False),
                 "versions": versions(self._interpreter),
             },
-            search={"query": self._encoder.describe(is_query=True)},
+            search={
+                "query": self._encoder.describe(is_query=True),
+                # No other ranking, but a note on it that a run made without has not.
+                **({"agreement": True} if self._agreement else {}),
+            },
             approximate=True,
         )
 

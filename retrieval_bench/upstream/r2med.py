@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 from bench_core.artifacts import file_sha256, write_atomically
 from bench_core.config import load_config
 from bench_core.errors import UserError
-from bench_core.identity import identity_hash
 from retrieval_bench.datasets.r2med import r2med_sets
 from retrieval_bench.upstream.constants import Definition, FolderConstants
 
@@ -59,16 +58,6 @@ class UpstreamTables(BaseModel):
     sources: dict[str, str]
     instructions: dict[str, dict[str, dict[Side, str]]]
     prompts: dict[str, dict[str, str]]
-
-    @property
-    def instructions_sha256(self) -> str:
-        """A hash of all instructions, for identities."""
-        return identity_hash(self.instructions)
-
-    @property
-    def prompts_sha256(self) -> str:
-        """A hash of all templates, for identities."""
-        return identity_hash(self.prompts)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,13 @@ def test_of_what_ties_at_the_cut_any_will_do(tmp_path):
     assert recall(found, exact, 60) == 1
 
 
+def test_what_ties_makes_up_for_nothing_better():
+    exact = [(np.arange(50), np.array([2.0] * 10 + [1.0] * 40, dtype=np.float32))]
+    tied_only = [(np.arange(10, 30), np.ones(20, dtype=np.float32))]
+    assert recall(tied_only, exact, 20) == 0.5
+    assert recall([(np.arange(5, 25), None)], exact, 20) == 0.75
+
+
 def test_more_neighbours_search_wider(tmp_path, vectors):
     exact = list(ExactSearch(vectors, HELD).search(QUERIES, 10))
     shares = [

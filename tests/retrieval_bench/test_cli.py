@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,6 +194,11 @@ def test_doctor_checks_one_stage(here, system):
     assert "name one stage" in invoke("doctor", "-r", system, code=2).stderr
 
 
+def test_doctor_names_all_that_is_fetched(here):
+    details = {row["what"]: row["detail"] for row in json.loads(invoke("doctor", "--format", "json").stdout)["rows"]}
+    assert "castorini/rankllama-v1-7b-lora-passage and meta-llama/Llama-2-7b-hf" in details["reranker rankllama"]
+
+
 @pytest.fixture
 def ctrl_c_is_heard():
     """A job in the background of a shell ignores SIGINT, and so would what it starts."""
@@ -295,6 +301,17 @@ def test_a_system_that_finds_nothing_scores_zero(here):
     content = json.loads(result.stdout)
     assert content["rows"][0]["ndcg@10"] == 0.0
     assert any("nothing found for 2 judged queries" in note for note in content["notes"])
+
+
+def test_datasets_of_one_name_are_told_apart(here):
+    (here / "a").mkdir()
+    (here / "b").mkdir()
+    small_set(here / "a" / "set")
+    small_set(here / "b" / "set", **{"query.jsonl": '{"id": "q1", "text": "zzz"}\n{"id": "q2", "text": "yyy"}\n'})
+    ran = invoke("run", "-d", "dir:a/set", "-d", "dir:b/set", "-r", "bm25", "--format", "json")
+    for shown in (ran, invoke("table", "--format", "json")):
+        names = [row["dataset"] for row in json.loads(shown.stdout)["rows"]]
+        assert len(set(names)) == 2 and all(re.fullmatch(r"dir/set \([0-9a-f]{8}\)", name) for name in names)
 
 
 def test_a_table_does_not_mix_judgments(here):

@@ -149,6 +149,18 @@ def test_a_document_with_the_querys_own_id_can_be_dropped(tmp_path):
     assert dropped["d0"] == search_all(keeping, corpus, queries, 3)["d0"][1:]
 
 
+def test_r2meds_sets_are_searched_as_r2med_does():
+    assert Dense(dataset_id="r2med/biology").describe() == Dense(identical_ids="drop").describe()
+    assert Dense(dataset_id="r2med/biology", identical_ids="keep").describe() == Dense().describe()
+
+
+@pytest.mark.parametrize(("factory", "search"), [("FOO", ""), ("PQ7x4", ""), ("HNSW32", "nprobe=3")])
+def test_a_wrong_factory_is_told_before_the_corpus_is_encoded(tmp_path, evidence, factory, search):
+    with pytest.raises(UserError, match="FAISS"):
+        Dense(factory=factory, search_parameters=search).index(evidence.corpus, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_search_without_the_gpu_that_torch_sees_is_said_aloud(monkeypatch, evidence, indexed):
     retriever, _ = indexed
     assert retriever.notes() == []

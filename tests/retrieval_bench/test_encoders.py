@@ -272,6 +272,21 @@ def test_lengths_count_tokens_as_they_are_encoded(folders):
     assert made.lengths([]).tolist() == []
 
 
+def test_a_text_ends_once_though_the_tokenizer_ends_it_too(folders, tmp_path):
+    from tokenizers import Tokenizer
+    from tokenizers.processors import TemplateProcessing
+
+    folder = shutil.copytree(folders["mistral"], tmp_path / "ends")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    end = AutoTokenizer.from_pretrained(folder).eos_token
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {end}", special_tokens=[(end, tokenizer.token_to_id(end))]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    by_itself = encoder(folder, rule(pooling="last", append_eos=True))
+    assert by_itself.lengths(TEXTS).tolist() == encoder(folder, rule(pooling="last")).lengths(TEXTS).tolist()
+
+
 def test_more_tokens_than_the_model_has_positions_are_refused(folders):
     with pytest.raises(UserError, match="at most 24 tokens"):
         create_encoder(str(folders["bert"]), EncoderOptions(max_length=25)).lengths(TEXTS)

@@ -91,7 +91,7 @@ def test_no_query_gives_nothing(tmp_path):
 def test_a_million_vectors_are_searched_in_less_than_two_gigabytes(tmp_path):
     """1.5 GB of vectors on disk; the process with its libraries stays below 2 GB of resident memory."""
     script = textwrap.dedent("""
-        import resource, sys
+        import sys
         from pathlib import Path
         import numpy as np
         from retrieval_bench.encoders.corpus_vectors import CorpusVectors
@@ -108,10 +108,12 @@ def test_a_million_vectors_are_searched_in_less_than_two_gigabytes(tmp_path):
         found = list(search.search(queries, 100))
         best = [int(numbers[scores.argmax()]) for numbers, scores in found]
         assert best == list(range(0, 1_000_000, 10_000)), best
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        # Of this program alone: ru_maxrss would be that of the tests' process where it is greater.
+        (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+        print(int(line.split()[1]) * 1024)
     """)
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 2 * 10**9
+    assert int(done.stdout) < 10**9  # 2 GB are promised; libraries and a quarter of memory= are well below one
 
 
 @pytest.mark.gpu

@@ -56,6 +56,14 @@ def test_the_chosen_files_arrive_with_a_record(tmp_path, hub):
     ]
 
 
+def test_another_commit_than_was_asked_for_is_no_copy(tmp_path, hub):
+    fetch(tmp_path)
+    record = tmp_path / "folder" / "fetched.json"
+    asked_for = "f" * 40
+    record.write_text(record.read_text().replace('"revision": "main"', f'"revision": "{asked_for}"'))
+    assert FetchedFolder.open(tmp_path / "folder") is None
+
+
 def test_what_is_whole_is_not_asked_for_again(tmp_path, hub):
     first, _ = fetch(tmp_path)
     n_requests = len(hub.requests)

@@ -223,6 +223,11 @@ def test_arguments_outside_their_range_are_the_users_mistake(arguments):
         Splade(**arguments)
 
 
+def test_a_misspelt_model_is_told():
+    with pytest.raises(UserError, match=r"there is no model 'splade-tyni' \(did you mean splade-tiny\?\)"):
+        Splade(model="splade-tyni")
+
+
 def test_more_tokens_than_the_model_reads_are_told():
     with pytest.raises(UserError, match="reads 512 tokens at most; lower max_length=513"):
         Splade(max_length=513)._encoder.lengths(MEDICAL)

@@ -109,7 +109,7 @@ def test_the_folder_of_the_tables_alone_will_do(tmp_path, clone):
     import_r2med(clone / "src", tmp_path / "part")
     whole, part = load_upstream(tmp_path / "whole"), load_upstream(tmp_path / "part")
     assert (whole.instructions, whole.prompts) == (part.instructions, part.prompts)
-    assert whole.instructions_sha256 == part.instructions_sha256
+    assert whole.instructions == part.instructions
 
 
 def test_names_as_on_the_hub_are_known_too(tmp_path, clone):
@@ -123,7 +123,7 @@ def test_names_as_on_the_hub_are_known_too(tmp_path, clone):
     assert "document instructions: no table by model and dataset" in report.missing
 
 
-def test_each_hash_follows_its_texts_and_nothing_else(tmp_path, clone):
+def test_instructions_and_prompts_follow_their_texts_and_nothing_else(tmp_path, clone):
     import_r2med(clone, tmp_path / "config")
     first = load_upstream(tmp_path / "config")
     file = clone / "src" / "tables.py"
@@ -133,8 +133,8 @@ def test_each_hash_follows_its_texts_and_nothing_else(tmp_path, clone):
     file.write_text(file.read_text().replace("Write for", "Compose for"))
     import_r2med(clone, tmp_path / "config")
     changed = load_upstream(tmp_path / "config")
-    assert remarked.instructions_sha256 == first.instructions_sha256 == changed.instructions_sha256
-    assert remarked.prompts_sha256 == first.prompts_sha256 != changed.prompts_sha256
+    assert remarked.instructions == first.instructions == changed.instructions
+    assert remarked.prompts == first.prompts != changed.prompts
     assert remarked.sources != first.sources
 
 
