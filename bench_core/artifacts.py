@@ -56,6 +56,14 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> Non
     _sync_folder(path.parent)
 
 
+def append_synced(path: Path, content: bytes) -> None:
+    """Add to the end of a file; it is on disk when this returns."""
+    with path.open("ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def move_synced(written: Path, path: Path) -> None:
     """Give a file that is written its name, once it is on disk."""
     _sync(written)

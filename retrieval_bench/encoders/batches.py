@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bench_core.errors import BadFile, BenchError
+from bench_core.progress import progress
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
 from retrieval_bench.types import Role
 
@@ -96,6 +97,54 @@ class BatchPlan:
             return cls(*(np.load(folder / name, allow_pickle=False) for name in (_ORDER, _ENDS)))
         except (OSError, ValueError) as error:
             raise BadFile(folder, f"expected a batch plan ({error}); delete the index folder") from error
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How many texts are encoded at once: bounded in number, and in tokens with their padding."""
+
+    batch_size: int
+    tokens_a_batch: int
+
+
+@dataclass
+class PlannedEncoding:
+    """Documents encoded by a plan that is stored: an interrupted call is gone on with, a batch that is too large split.
+
+    Attributes:
+        n_split: batches that did not fit into memory and were encoded in parts.
+    """
+
+    plan: BatchPlan
+    texts: Sequence[str]
+    n_split: int = 0
+
+    @classmethod
+    def in_folder(
+        cls,
+        folder: Path,
+        texts: Sequence[str],
+        lengths: Callable[[Sequence[str]], NDArray[np.int64]],
+        batching: Batching,
+    ) -> PlannedEncoding:
+        """The encoding begun in a folder, or a new one, whose plan is written there.
+
+        Args:
+            lengths: gives what each text costs to encode, (n_texts,).
+        """
+        plan = BatchPlan.read(folder)
+        if plan is None:
+            plan = BatchPlan.of_lengths(lengths(texts), batching.batch_size, batching.tokens_a_batch)
+            plan.write(folder)
+        return cls(plan, texts)
+
+    def batches(self, encode: Callable[[Sequence[str]], Encoded], n_done: int) -> Iterator[list[Encoded]]:
+        """What each batch is encoded to, after the `n_done` texts of the first batches: in one piece, if it fits."""
+        left = list(self.plan.batches_from(n_done))
+        for numbers in progress(left, "encode", total=len(left)):
+            pieces = list(split_on_out_of_memory(encode, [self.texts[number] for number in numbers.tolist()]))
+            self.n_split += len(pieces) > 1
+            yield pieces
 
 
 def split_on_out_of_memory(encode: Callable[[Sequence[str]], Encoded], texts: Sequence[str]) -> Iterator[Encoded]:

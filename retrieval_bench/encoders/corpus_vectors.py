@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench_core.artifacts import read_json, write_json
 from bench_core.errors import BadFile, BenchError
-from bench_core.progress import progress
-from retrieval_bench.encoders.batches import BatchPlan, split_on_out_of_memory
+from retrieval_bench.encoders.batches import Batching, BatchPlan, PlannedEncoding
 from retrieval_bench.encoders.encoder import Encoder
 from retrieval_bench.encoders.row_file import Precision, RowFile
 
@@ -32,14 +32,6 @@ Similarity = Literal["cosine", "dot"]
 _ROWS, _SHAPE, _WIDTH = "vectors.bin", "vectors.json", "dim.json"
 # Rows read at once where all are gone through: 64 MB at 1,024 dimensions.
 _ROWS_A_BLOCK = 1 << 14
-
-
-@dataclass(frozen=True)
-class Batching:
-    """How many texts are encoded at once: bounded in number, and in tokens with their padding."""
-
-    batch_size: int
-    tokens_a_batch: int
 
 
 @dataclass(frozen=True)
@@ -73,20 +65,13 @@ class CorpusVectors:
         Raises:
             BenchError: the model fails, or gives a vector that is no direction (not finite; zero, for cosine).
         """
-        plan = BatchPlan.read(folder)
-        if plan is None:
-            plan = BatchPlan.of_lengths(encoder.lengths(texts), batching.batch_size, batching.tokens_a_batch)
-            plan.write(folder)
+        encoding = PlannedEncoding.in_folder(folder, texts, encoder.lengths, batching)
+        plan = encoding.plan
         rows = _rows_so_far(folder, precision)
         n_done = plan.whole(len(rows)) if rows else 0
         if rows:
             rows.cut(n_done)
-        n_split = 0
-        batches = list(plan.batches_from(n_done))
-        for numbers in progress(batches, "encode", total=len(batches)):
-            batch = [texts[number] for number in numbers.tolist()]
-            pieces = list(split_on_out_of_memory(lambda some: encoder.encode(some, "document"), batch))
-            n_split += len(pieces) > 1
+        for pieces in encoding.batches(partial(encoder.encode, role="document"), n_done):
             for piece in pieces:
                 prepared = prepare(piece, similarity)
                 if rows is None:
@@ -98,7 +83,7 @@ class CorpusVectors:
         greatest_norm = _greatest_norm(rows)
         shape = {"dim": rows.dim, "precision": precision, "n_rows": len(rows), "greatest_norm": greatest_norm}
         write_json(folder / _SHAPE, shape)
-        return cls(rows, plan.order, greatest_norm, n_split)
+        return cls(rows, plan.order, greatest_norm, encoding.n_split)
 
     @classmethod
     def read(cls, folder: Path, n_documents: int) -> CorpusVectors:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench_core.artifacts import append_synced
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -45,10 +47,7 @@ class RowFile:
 
     def append(self, rows: NDArray[np.float32]) -> None:
         """Add rows (n, dim); they are on disk when this returns."""
-        with self.path.open("ab") as file:
-            file.write(rows.astype(self._dtype).tobytes())
-            file.flush()
-            os.fsync(file.fileno())
+        append_synced(self.path, rows.astype(self._dtype).tobytes())
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Rows `start` to `stop` (stop - start, dim) as float32, copied: nothing stays mapped."""

@@ -13,14 +13,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench_core.artifacts import read_json, write_json
+from bench_core.artifacts import append_synced, read_json, write_json
 from bench_core.errors import BadFile, BenchError
-from bench_core.progress import progress
-from retrieval_bench.encoders.batches import BatchPlan, split_on_out_of_memory
-from retrieval_bench.encoders.corpus_vectors import Batching
+from retrieval_bench.encoders.batches import Batching, BatchPlan, PlannedEncoding
 from retrieval_bench.encoders.row_file import Precision, RowFile
 from retrieval_bench.types import Role
 
@@ -83,17 +82,10 @@ class TokenStore:
         """
         import numpy as np
 
-        plan = BatchPlan.read(folder)
-        if plan is None:
-            plan = BatchPlan.of_lengths(encoder.lengths(texts), batching.batch_size, batching.tokens_a_batch)
-            plan.write(folder)
+        encoding = PlannedEncoding.in_folder(folder, texts, encoder.lengths, batching)
+        plan = encoding.plan
         n_done = _cut_to_whole_batches(folder, plan)
-        n_split = 0
-        batches = list(plan.batches_from(n_done))
-        for numbers in progress(batches, "encode", total=len(batches)):
-            batch = [texts[number] for number in numbers.tolist()]
-            pieces = list(split_on_out_of_memory(lambda some: encoder.encode(some, "document"), batch))
-            n_split += len(pieces) > 1
+        for pieces in encoding.batches(partial(encoder.encode, role="document"), n_done):
             matrices = [matrix for piece in pieces for matrix in piece]
             if not (folder / _SHAPE).is_file():
                 write_json(folder / _SHAPE, {"dim": matrices[0].shape[1], "precision": precision})
@@ -101,7 +93,7 @@ class TokenStore:
             _append_lengths(folder, np.array([len(matrix) for matrix in matrices]))
         if not len(plan.order):
             raise BenchError("There is no text to encode.")
-        return cls(_tokens_in(folder), _lengths_in(folder), plan.order, n_split)
+        return cls(_tokens_in(folder), _lengths_in(folder), plan.order, encoding.n_split)
 
     @classmethod
     def read(cls, folder: Path, n_texts: int) -> TokenStore:
@@ -157,10 +149,7 @@ def _lengths_in(folder: Path) -> NDArray[np.int32]:
 
 
 def _append_lengths(folder: Path, lengths: NDArray[np.int64]) -> None:
-    with (folder / _LENGTHS).open("ab") as file:
-        file.write(lengths.astype("<i4").tobytes())
-        file.flush()
-        os.fsync(file.fileno())
+    append_synced(folder / _LENGTHS, lengths.astype("<i4").tobytes())
 
 
 def _cut_to_whole_batches(folder: Path, plan: BatchPlan) -> int:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine import parse_bytes
-from retrieval_bench.encoders.corpus_vectors import Batching, CorpusVectors, Similarity, prepare
+from retrieval_bench.encoders.batches import Batching
+from retrieval_bench.encoders.corpus_vectors import CorpusVectors, Similarity, prepare
 from retrieval_bench.encoders.encoder import Encoder
 from retrieval_bench.encoders.encoding_rule import ComputeType, Pooling
 from retrieval_bench.encoders.endpoint import EncodingFormat

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
-from bench_core.progress import progress
-from retrieval_bench.encoders.batches import BatchPlan, split_on_out_of_memory
+from retrieval_bench.encoders.batches import Batching, BatchPlan, PlannedEncoding
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.term_encoder import PACKAGED_MODEL, TermEncoder, missing_requirement
 from retrieval_bench.index_store import DERIVED
@@ -63,8 +64,7 @@ class Splade(RetrieverBase):
         _check_least("batch_size", batch_size, 1)
         _check_least("tokens_a_batch", tokens_a_batch, 1)
         self.top_terms = top_terms
-        self.batch_size = batch_size
-        self.tokens_a_batch = tokens_a_batch
+        self._batching = Batching(batch_size, tokens_a_batch)
         self._encoder = TermEncoder(model, revision, max_length, device)
         self._n_split = 0
 
@@ -85,25 +85,19 @@ class Splade(RetrieverBase):
 
     def recorded(self) -> Mapping[str, Json]:
         """Batches and device."""
-        batches: dict[str, Json] = {"batch_size": self.batch_size, "tokens_a_batch": self.tokens_a_batch}
-        return {**batches, "n_split_batches": self._n_split, **self._encoder.recorded()}
+        batches: dict[str, Json] = {**asdict(self._batching), "n_split_batches": self._n_split}
+        return {**batches, **self._encoder.recorded()}
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
         """Encode the corpus, going on where an earlier call was interrupted."""
         texts = [document.text for document in corpus]
-        plan = BatchPlan.read(index_dir)
-        if plan is None:
-            plan = BatchPlan.of_lengths(self._encoder.lengths(texts), self.batch_size, self.tokens_a_batch)
-            plan.write(index_dir)
+        encoding = PlannedEncoding.in_folder(index_dir, texts, self._encoder.lengths, self._batching)
         rows = RowsOnDisk(index_dir)
-        rows.cut(plan.whole(len(rows)))
-        batches = list(plan.batches_from(len(rows)))
-        for numbers in progress(batches, "encode", total=len(batches)):
-            batch = [texts[number] for number in numbers.tolist()]
-            pieces = list(split_on_out_of_memory(lambda some: self._encoder.encode(some, "document"), batch))
-            self._n_split += len(pieces) > 1
+        rows.cut(encoding.plan.whole(len(rows)))
+        for pieces in encoding.batches(partial(self._encoder.encode, role="document"), len(rows)):
             for piece in pieces:
                 rows.append(TermWeights.of_dense(piece, self.top_terms))
+        self._n_split = encoding.n_split
         self.open(corpus, index_dir)
 
     def open(self, corpus: Corpus, index_dir: Path) -> None:
@@ -127,7 +121,7 @@ class Splade(RetrieverBase):
         by_length = sorted(queries, key=_length_and_text)
         for start in range(0, len(by_length), _QUERIES_AT_ONCE):
             some = by_length[start : start + _QUERIES_AT_ONCE]
-            for query, vector in zip(some, query_vectors(self._encoder, some, self.batch_size), strict=True):
+            for query, vector in zip(some, query_vectors(self._encoder, some, self._batching.batch_size), strict=True):
                 yield self._best(query.query_id, self._index.scores(vector), k)
 
     def _best(self, query_id: str, sums: NDArray[np.float64], k: int) -> RankedList:

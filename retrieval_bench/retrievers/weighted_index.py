@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench_core.artifacts import folder_written_whole
+from bench_core.artifacts import append_synced, folder_written_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,9 +91,9 @@ class RowsOnDisk:
     def append(self, rows: TermWeights) -> None:
         """Add rows; they are on disk when this returns."""
         terms_path, weights_path = self._entry_paths
-        _append(terms_path, rows.terms.astype("<i4").tobytes())
-        _append(weights_path, rows.weights.astype("<f4").tobytes())
-        _append(self._counts_path, rows.counts.astype("<i4").tobytes())
+        append_synced(terms_path, rows.terms.astype("<i4").tobytes())
+        append_synced(weights_path, rows.weights.astype("<f4").tobytes())
+        append_synced(self._counts_path, rows.counts.astype("<i4").tobytes())
 
     def cut(self, n_rows: int) -> None:
         """Drop what stands behind the first `n_rows`."""
@@ -118,13 +118,6 @@ class RowsOnDisk:
             )
             yield first, TermWeights(counts[first:stop], terms, weights)
             first, n_read = stop, n_read + n
-
-
-def _append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @dataclass(frozen=True)

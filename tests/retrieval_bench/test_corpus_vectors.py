@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_core.errors import BadFile, BenchError
-from retrieval_bench.encoders.batches import BatchPlan, encode_in_batches, split_on_out_of_memory
-from retrieval_bench.encoders.corpus_vectors import Batching, CorpusVectors, prepare
+from retrieval_bench.encoders.batches import Batching, BatchPlan, encode_in_batches, split_on_out_of_memory
+from retrieval_bench.encoders.corpus_vectors import CorpusVectors, prepare
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.row_file import RowFile
 from retrieval_bench.types import Query, QueryPart
@@ -147,7 +147,8 @@ def test_a_killed_process_loses_no_finished_batch(tmp_path):
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from pathlib import Path
         from fake_encoder import FakeEncoder
-        from retrieval_bench.encoders.corpus_vectors import Batching, CorpusVectors
+        from retrieval_bench.encoders.batches import Batching
+        from retrieval_bench.encoders.corpus_vectors import CorpusVectors
         class Slow(FakeEncoder):
             def encode(self, texts, role):
                 time.sleep(0.05)

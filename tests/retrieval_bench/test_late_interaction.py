@@ -12,7 +12,7 @@ import pytest
 
 from bench_core.errors import BadFile, BenchError, UserError
 from retrieval_bench.datasets.dataset import load_dataset
-from retrieval_bench.encoders.corpus_vectors import Batching
+from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.token_encoder import TokenEncoder, query_matrices
 from retrieval_bench.encoders.token_store import TokenStore
 from retrieval_bench.retrievers.late_interaction import LateInteraction

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench_core.errors import BadFile, BenchError
-from retrieval_bench.encoders.corpus_vectors import Batching
+from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.encoder import OutOfMemory
 from retrieval_bench.encoders.token_store import TokenStore
 
