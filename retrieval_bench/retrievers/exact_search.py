@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     Float32s = NDArray[np.float32]
     Int64s = NDArray[np.int64]
 
+FLOAT32_ROUNDING = 2.0**-24
+"""A float32 inner product of n terms is within n · 2^-24 · |a| · |b| of the true one, summed in whatever order
+(N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1; to first order)."""
+
 # Candidates beyond k that FAISS proposes at first; doubled until the k-th score is clear of what was not proposed.
 _MARGIN = 32
-# A float32 inner product of n terms is within n · 2^-24 · |a| · |b| of the true one, summed in whatever order
-# (N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1; to first order).
-_FLOAT32_ROUNDING = 2.0**-24
 # A block is read, widened to float32 and searched: with what FAISS needs beside it, a quarter of the memory allowed.
 _SHARE_OF_A_BLOCK = 4
 _MOST_QUERIES_AT_ONCE = 1024
@@ -105,7 +106,7 @@ class ExactSearch:
         import numpy as np
 
         norms = np.linalg.norm(queries, axis=1).astype(np.float64)
-        errors: NDArray[np.float64] = _FLOAT32_ROUNDING * queries.shape[1] * self.vectors.greatest_norm * norms
+        errors: NDArray[np.float64] = FLOAT32_ROUNDING * queries.shape[1] * self.vectors.greatest_norm * norms
         return errors
 
     def _propose(self, queries: Float32s, n: int) -> tuple[Float32s, Int64s]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrieval_bench.encoders.token_store import TokenBlock, TokenStore
+from retrieval_bench.retrievers.exact_search import FLOAT32_ROUNDING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     Float32s = NDArray[np.float32]
     Int64s = NDArray[np.int64]
 
-# A float32 inner product of n terms is within n · 2^-24 · |a| · |b| of the true one, summed in whatever order
-# (N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1; to first order).
-_FLOAT32_ROUNDING = 2.0**-24
 # Query vectors multiplied at once: beyond this a product of matrices is not faster (2 to 64 cores).
 _QUERY_TOKENS_AT_ONCE = 512
 # Queries may take an eighth of the memory, a block with all that is computed of it a quarter. A larger block than this
@@ -189,12 +187,12 @@ def _search_block(block: _Block, group: _Group, best: Sequence[_Best]) -> None:
     greatest = products.amax(dim=1)
     proposed = torch.zeros(n_rows, group.n_queries, device=greatest.device).index_add_(1, group.owners, greatest)
     # By how much a product may be wrong; and a sum of them, which is rounded at each addition too.
-    error = _FLOAT32_ROUNDING * dim * block.greatest_length * group.lengths
+    error = FLOAT32_ROUNDING * dim * block.greatest_length * group.lengths
     n_terms = torch.bincount(group.owners)
     errors = torch.zeros(group.n_queries, device=error.device).index_add_(0, group.owners, error) * (1 + n_terms / dim)
     least = torch.tensor([found.least for found in best], device=proposed.device)
     # The last term is the rounding of the score itself, and of this sum.
-    possible = (proposed + errors + 4 * _FLOAT32_ROUNDING * proposed.abs() >= least).cpu().numpy()
+    possible = (proposed + errors + 4 * FLOAT32_ROUNDING * proposed.abs() >= least).cpu().numpy()
     for query in np.flatnonzero(possible.any(axis=0)).tolist():
         rows, columns = np.flatnonzero(possible[:, query]), group.columns[query]
         chosen = torch.from_numpy(rows).to(products.device)
