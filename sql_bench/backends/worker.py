@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 from sql_bench.backends.duckdb_engine import Deadline, DuckDbEngine, EngineBroken, EngineSettings
 from sql_bench.backends.frames import read_frame, write_frame
-from sql_bench.dialect.bigquery import check_result
+from sql_bench.dialect.bigquery_arrays import check_result
 from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import Translation, parse, translate
 from sql_bench.rejected import Rejected

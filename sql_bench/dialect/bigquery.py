@@ -7,7 +7,7 @@ zero and logarithms and roots outside their domain become errors by the engine's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sql_bench.dialect import bigquery_numbers as numbers
 from sql_bench.dialect import bigquery_strings as strings
 from sql_bench.dialect.bigquery_aliases import write_out_aliases
+from sql_bench.dialect.bigquery_arrays import check_whole, count_offset_from_zero, subscript
 from sql_bench.dialect.bigquery_casts import cast
 from sql_bench.dialect.bigquery_dates import (
     as_date,
@@ -35,7 +36,7 @@ from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema
 from sql_bench.guard_names import read_groups
 from sql_bench.rejected import Rejected, untranslatable
-from sql_bench.types import Column, Outcome, Row
+from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -79,22 +80,8 @@ def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
         if n_written > MAX_REWRITTEN_NODES:
             raise Rejected(Outcome.RESOURCE_LIMIT, "the statement grows too large in translation")
     for unnest in list(query.find_all(exp.Unnest)):
-        _count_offset_from_zero(unnest)
+        count_offset_from_zero(unnest)
     return query
-
-
-def check_result(columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    """Refuse what BigQuery does not write as a result: https://cloud.google.com/bigquery/docs/arrays#arrays_and_nulls.
-
-    Raises:
-        Rejected: invalid_sql, for an array with a NULL in it.
-    """
-    arrays = [place for place, column in enumerate(columns) if column.type.endswith("[]")]
-    for row in rows if arrays else ():
-        for place in arrays:
-            cell = row[place]
-            if isinstance(cell, list) and None in cell:
-                raise Rejected(Outcome.INVALID_SQL, f"the array {columns[place].name} cannot have a NULL in it")
 
 
 @cache
@@ -180,7 +167,7 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.GT: comparison,
         exp.GTE: comparison,
         exp.In: membership,
-        exp.GenerateSeries: _check_whole,
+        exp.GenerateSeries: check_whole,
         exp.BitwiseCount: numbers.bit_count,
         exp.BitwiseLeftShift: numbers.shift,
         exp.BitwiseRightShift: numbers.shift,
@@ -201,7 +188,7 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.ByteLength: _byte_length,
         exp.Cast: cast,
         exp.TryCast: cast,
-        exp.Bracket: _element,
+        exp.Bracket: subscript,
         exp.Extract: extract,
         exp.DateAdd: as_date,
         exp.DateSub: as_date,
@@ -226,42 +213,12 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
     }
 
 
-def _element(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
-    """array[OFFSET(n)] outside the array is an error; DuckDB gives NULL, as SAFE_OFFSET does."""
-    from sqlglot import exp
-
-    if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
-        return node
-    index = node.expressions[0]
-    if isinstance(index, exp.Literal) and index.is_string:
-        raise untranslatable("a JSON subscript")
-    if node.args.get("safe"):
-        return node
-    first = node.args.get("offset") or 0
-    size = exp.Anonymous(this="LEN", expressions=[node.this.copy()])
-    outside = exp.Or(
-        this=exp.LT(this=index.copy(), expression=exp.Literal.number(first)),
-        expression=exp.GTE(
-            this=exp.paren(exp.Sub(this=index.copy(), expression=exp.Literal.number(first))), expression=size
-        ),
-    )
-    error = strings.error_call("Array index out of bounds")
-    return exp.Case(ifs=[exp.If(this=outside, true=error)], default=node.copy())
-
-
 def _with_nulls(node: exp.ArgMax | exp.ArgMin, kinds: Kinds) -> exp.Expr:
     """MAX_BY(x, y) is the x of the row of the greatest y, be it NULL; DuckDB's ARG_MAX passes over those."""
     from sqlglot import exp
 
     name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
     return exp.Anonymous(this=name, expressions=[node.this.copy(), node.expression.copy()])
-
-
-def _check_whole(node: exp.GenerateSeries, kinds: Kinds) -> exp.Expr:
-    """GENERATE_ARRAY takes numbers of every type; DuckDB's takes whole ones."""
-    if any(kinds.of(node.args.get(part)) in (Kind.FLOAT, Kind.NUMERIC) for part in ("start", "end", "step")):
-        raise untranslatable("GENERATE_ARRAY of other numbers than whole ones")
-    return node
 
 
 def _safe_divide(node: exp.SafeDivide, kinds: Kinds) -> exp.Expr:
@@ -301,26 +258,3 @@ def _byte_length(node: exp.ByteLength, kinds: Kinds) -> exp.Expr:
     value = node.this.copy()
     encoded = value if kinds.of(node.this) is Kind.BYTES else exp.Anonymous(this="ENCODE", expressions=[value])
     return exp.Anonymous(this="OCTET_LENGTH", expressions=[encoded])
-
-
-def _count_offset_from_zero(node: exp.Unnest) -> None:
-    """WITH OFFSET counts from 0, WITH ORDINALITY, which sqlglot makes of it, from 1."""
-    from sqlglot import exp
-
-    offset = node.args.get("offset")
-    if not isinstance(offset, exp.Identifier):
-        return
-    alias = node.args.get("alias")
-    names = list(alias.columns) if alias is not None else []
-    element = names[0].copy() if names else exp.to_identifier("_element")
-    inner = node.copy()
-    inner.set("alias", exp.TableAlias(columns=[element.copy()]))
-    counted = exp.Sub(this=exp.column(offset.copy()), expression=exp.Literal.number(1))
-    query = exp.Select(expressions=[exp.column(element.copy()), exp.alias_(counted, offset.copy())]).from_(inner)
-    table = exp.Lateral(
-        this=exp.Subquery(this=query), alias=exp.TableAlias(this=exp.to_identifier(f"_offset_{offset.name}"))
-    )
-    join = node.parent
-    if isinstance(join, exp.Join) and join.side and not join.args.get("on"):
-        join.set("on", exp.true())
-    node.replace(table)
