@@ -12,14 +12,14 @@ from pathlib import Path
 
 import click
 
-from bench_core.http_json import JsonEndpoint
+from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import ChatRequest, Message
+from bench_core.llm.endpoint import OpenAIEndpoint
 from bench_core.llm.limits import Limits
-from bench_core.llm.openai_endpoint import OpenAIEndpoint
-from bench_core.llm.remembering import Remembering
 from bench_core.llm.store import ResponseStore
-from bench_core.tables import Cell, Column, Table
-from bench_core.threads import in_threads
+from bench_core.machine.http import JsonEndpoint
+from bench_core.machine.threads import in_threads
+from bench_core.results.tables import Cell, Column, Table
 
 # A process of its own, so that its work is not counted as the client's.
 _SERVER = """

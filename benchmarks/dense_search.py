@@ -10,7 +10,7 @@ import click
 import numpy as np
 from measure import ratio_table, seconds_in_turns
 
-from bench_core.machine import parse_bytes
+from bench_core.machine.environment import parse_bytes
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.encoders.row_file import RowFile
 from retrieval_bench.retrievers.exact_search import ExactSearch

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from bench_core.tables import Cell, Column, Table
+from bench_core.results.tables import Cell, Column, Table
 
 # Threads of a matrix library spin for a while after their work, and would slow down who comes next.
 _REST_S = 0.2

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One retrievable unit; `text` is what is indexed (see `retrieval_bench.text`)."""
+    """One retrievable unit; `text` is what is indexed (see `retrieval_bench.datasets.text`)."""
 
     doc_id: str
     text: str

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import retrieval_bench.cli
-import sql_bench.cli
+import retrieval_bench.cli.main
+import sql_bench.cli.main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = {"retrieval-bench": retrieval_bench.cli.main, "sql-bench": sql_bench.cli.main}
+COMMANDS = {"retrieval-bench": retrieval_bench.cli.main.main, "sql-bench": sql_bench.cli.main.main}
 # They need an endpoint, or a folder of answers that somebody sent.
 NEEDS_MORE = ("http://", "cache import", "import-upstream", "fetch ")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256
-from bench_core.devices import torch_device
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatRequest, ChatResponse, NoAnswer, Sampling, Usage
-from bench_core.model_files import ModelFiles
+from bench_core.machine.devices import torch_device
+from bench_core.machine.model_files import ModelFiles
 
 # How long a batch waits for further requests before it is begun.
 _GATHER_S = 0.05

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from bench_core.errors import BadFile
 from bench_core.jsonl import read_lines
-from retrieval_bench.trec import add_judgment
+from retrieval_bench.rankings.trec import add_judgment
 
 MatchType = Literal["string", "synonym", "abbreviation", "hyponym", "implication"]
 MATCH_TYPES: tuple[MatchType, ...] = get_args(MatchType)

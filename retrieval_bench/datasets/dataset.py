@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bench_core.dataset_names import load_named
 from bench_core.errors import BadFile
 from bench_core.identity import Json, content_hash
 from bench_core.jsonl import first_line_with
-from bench_core.registry import Family
+from bench_core.plugins.dataset_names import load_named
+from bench_core.plugins.registry import Family
 from retrieval_bench.datasets.records import CorpusFile
-from retrieval_bench.trec import check_known
+from retrieval_bench.rankings.trec import check_known
 from retrieval_bench.types import Corpus, Qrels, Query
 
 Access = Literal["public", "credentialed"]

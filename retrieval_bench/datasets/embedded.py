@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench_core.errors import UserError
-from bench_core.registry import did_you_mean
+from bench_core.plugins.registry import did_you_mean
 from retrieval_bench.datasets.cliniq import read_match_judgments
 from retrieval_bench.datasets.dataset import Dataset, DatasetCard
 from retrieval_bench.datasets.folder import dataset_of_folder

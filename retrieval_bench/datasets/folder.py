@@ -20,7 +20,7 @@ from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import read_lines
 from retrieval_bench.datasets.dataset import Access, Dataset, DatasetCard, UnknownIds
 from retrieval_bench.datasets.records import Duplicates, read_corpus, read_qrels_objects, read_queries
-from retrieval_bench.trec import read_qrels
+from retrieval_bench.rankings.trec import read_qrels
 from retrieval_bench.types import Qrels, Query
 
 _CORPUS = ("corpus.jsonl",)

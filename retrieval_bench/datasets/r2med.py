@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench_core.artifacts import write_atomically
 from bench_core.errors import BadFile, BenchError, UserError
-from bench_core.registry import StageSpec, convert_arguments, did_you_mean
+from bench_core.plugins.registry import StageSpec, convert_arguments, did_you_mean
 from retrieval_bench.datasets.dataset import Dataset, DatasetCard
 from retrieval_bench.datasets.hub import FetchedFolder, HubFiles, fetch_files
 from retrieval_bench.datasets.parts import PartNames, find_parts, read_part

@@ -10,8 +10,8 @@ from typing import Literal
 from bench_core.characters import whole_characters
 from bench_core.errors import BadFile
 from bench_core.jsonl import id_field, read_objects, text_field
-from retrieval_bench.text import indexed_text
-from retrieval_bench.trec import add_judgment
+from retrieval_bench.datasets.text import indexed_text
+from retrieval_bench.rankings.trec import add_judgment
 from retrieval_bench.types import Corpus, Document, Query
 
 Duplicates = Literal["refuse", "first"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bench_core.errors import BadFile, BenchError
-from bench_core.progress import progress
+from bench_core.machine.progress import progress
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
 from retrieval_bench.types import Role
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench_core.errors import BenchError
-from bench_core.http_json import EndpointFailure, JsonEndpoint, Retries
 from bench_core.identity import Json
+from bench_core.machine.http import EndpointFailure, JsonEndpoint, Retries
 
 if TYPE_CHECKING:
     import numpy as np

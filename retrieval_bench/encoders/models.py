@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.errors import UserError
-from bench_core.model_files import ModelFiles
-from bench_core.registry import did_you_mean
+from bench_core.machine.model_files import ModelFiles
+from bench_core.plugins.registry import did_you_mean
 from retrieval_bench.encoders.embeddings_api import Endpoint
 from retrieval_bench.encoders.encoder import Encoder
 from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule, Pooling, TextRule

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.model_files import ModelFiles
+from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders.encoding_rule import EncodingRule
 from retrieval_bench.encoders.sentence_transformer import Computation, as_float32, out_of_memory_told
 from retrieval_bench.types import Role

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bench_core.devices import torch_device
 from bench_core.identity import Json
-from bench_core.model_files import ModelFiles
+from bench_core.machine.devices import torch_device
+from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
 from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule
 from retrieval_bench.types import Role

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bench_core.artifacts import read_json
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
-from bench_core.model_files import ModelFiles
-from bench_core.registry import did_you_mean
+from bench_core.machine.model_files import ModelFiles
+from bench_core.plugins.registry import did_you_mean
 from retrieval_bench.encoders.model_registry import registry
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from bench_core.devices import torch_device
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
-from bench_core.model_files import ModelFiles
+from bench_core.machine.devices import torch_device
+from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders.batches import split_on_out_of_memory
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
 from retrieval_bench.encoders.token_checkpoint import STAGE, TokenModel, TokenRule, model_files

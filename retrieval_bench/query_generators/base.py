@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from bench_core.identity import Json
 from bench_core.llm.chat import Usage
-from bench_core.registry import Family
+from bench_core.plugins.registry import Family
 from retrieval_bench.query_generators.combination import Combination
 from retrieval_bench.types import Description, Document, Query
 

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, replace
 
 from bench_core.errors import UserError
 from bench_core.identity import canonical_json
+from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import Usage
-from bench_core.llm.remembering import Remembering
-from bench_core.progress import progress
-from bench_core.registry import StageSpec
-from bench_core.threads import in_threads
+from bench_core.llm.stage_models import LanguageModelSettings, with_model
+from bench_core.machine.progress import progress
+from bench_core.machine.threads import in_threads
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.embedded import packaged_texts
-from retrieval_bench.language_models import LanguageModelSettings, with_model
 from retrieval_bench.query_generators.base import QUERY_GENERATORS, GeneratedQuery, QueryGenerator
 from retrieval_bench.query_generators.replayed import Replay
 from retrieval_bench.query_generators.search_tool import CorpusSearch

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bench_core.errors import BenchError
 from bench_core.identity import Json
-from retrieval_bench.index_store import prepare_index
+from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.retrievers.base import full_description
-from retrieval_bench.topk import canonical_order
+from retrieval_bench.retrievers.index_store import prepare_index
 from retrieval_bench.types import Corpus, Document, Query, Retriever
 
 

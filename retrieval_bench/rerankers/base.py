@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench_core.described import Described
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.registry import Family, StageSpec
-from retrieval_bench.language_models import LanguageModelSettings, with_model
+from bench_core.llm.stage_models import LanguageModelSettings, with_model
+from bench_core.plugins.described import Described
+from bench_core.plugins.registry import Family, StageSpec
 from retrieval_bench.types import Candidates, Description, Reranker
 
 RERANKERS = Family(

@@ -11,7 +11,7 @@ from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, content_hash
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
 from bench_core.llm.reasoning import answer_part
-from bench_core.threads import in_threads
+from bench_core.machine.threads import in_threads
 from retrieval_bench.rerankers.base import RerankerBase
 from retrieval_bench.types import Candidates, Description
 

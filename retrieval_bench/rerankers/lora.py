@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_core.artifacts import read_json
 from bench_core.errors import BadFile, UserError
-from bench_core.model_files import ModelFiles
+from bench_core.machine.model_files import ModelFiles
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
-from bench_core.model_files import ModelFiles
+from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders.encoder import OutOfMemory
 from retrieval_bench.encoders.encoding_rule import ComputeType
 from retrieval_bench.encoders.sentence_transformer import Computation, out_of_memory_told

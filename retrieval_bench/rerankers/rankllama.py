@@ -8,7 +8,7 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.model_files import ModelFiles
+from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders.encoding_rule import ComputeType
 from retrieval_bench.rerankers.lora import LoraAdapter
 from retrieval_bench.rerankers.padding import Padded

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from bench_core.artifacts import move_synced
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import identity_hash
-from bench_core.manifest import slug
-from bench_core.progress import progress
+from bench_core.machine.progress import progress
+from bench_core.runs.manifest import slug
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.retrievers.exact_search import n_gpus
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench_core.described import Described, user_source
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.registry import Family, StageSpec
+from bench_core.plugins.described import Described, user_source
+from bench_core.plugins.registry import Family, StageSpec
 from retrieval_bench.types import Corpus, DescribedStage, Description, Query, RankedList, Retriever
 
 RETRIEVERS = Family(

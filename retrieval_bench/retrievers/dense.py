@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.machine import parse_bytes
+from bench_core.machine.environment import parse_bytes
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors, Similarity, prepare
 from retrieval_bench.encoders.encoder import Encoder
@@ -19,10 +19,10 @@ from retrieval_bench.encoders.endpoint import EncodingFormat
 from retrieval_bench.encoders.models import PACKAGED_MODEL, EncoderOptions, create_encoder, rules_of
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.row_file import Precision
-from retrieval_bench.index_store import DERIVED
 from retrieval_bench.retrievers.approximate_search import ApproximateSearch, Factory, recall
 from retrieval_bench.retrievers.base import RetrieverBase
 from retrieval_bench.retrievers.exact_search import ExactSearch, n_gpus
+from retrieval_bench.retrievers.index_store import DERIVED
 from retrieval_bench.types import Corpus, Description, Query, RankedList
 from retrieval_bench.upstream.r2med import upstream_prefixes
 

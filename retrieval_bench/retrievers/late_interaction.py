@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.machine import parse_bytes
+from bench_core.machine.environment import parse_bytes
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.models import PACKAGED_MODEL
 from retrieval_bench.encoders.row_file import Precision

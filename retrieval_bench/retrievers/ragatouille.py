@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from retrieval_bench.encoders.token_encoder import TokenEncoder
+from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.retrievers.base import RetrieverBase
 from retrieval_bench.retrievers.late_interaction import LateInteraction
 from retrieval_bench.retrievers.ragatouille_process import REMEDY, STAGE, Worker, interpreter, versions
-from retrieval_bench.topk import canonical_order
 from retrieval_bench.types import Corpus, Description, Query, RankedList
 
 # Passages asked for beyond k, so that those that tie with the k-th come too.

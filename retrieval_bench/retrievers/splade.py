@@ -13,8 +13,8 @@ from bench_core.identity import Json
 from retrieval_bench.encoders.batches import Batching, BatchPlan, PlannedEncoding
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.term_encoder import PACKAGED_MODEL, TermEncoder, missing_requirement
-from retrieval_bench.index_store import DERIVED
 from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.retrievers.index_store import DERIVED
 from retrieval_bench.retrievers.weighted_index import RowsOnDisk, TermWeights, WeightedIndex
 from retrieval_bench.types import Corpus, Description, Query, RankedList
 

@@ -1,4 +1,4 @@
-"""The contract of rerankers, as tests: subclass `RerankerContract`, or give one to `bench_core.testing.check`."""
+"""Contract tests of rerankers: subclass `RerankerContract`, or give one to `bench_core.plugins.contracts.check`."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from bench_core.artifacts import file_sha256, write_atomically
-from bench_core.config import load_config
 from bench_core.errors import UserError
+from bench_core.runs.config import load_config
 from retrieval_bench.datasets.r2med import r2med_sets
 from retrieval_bench.upstream.constants import Definition, FolderConstants
 

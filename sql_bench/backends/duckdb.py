@@ -19,9 +19,10 @@ from pathlib import Path
 from types import TracebackType
 
 from bench_core.errors import UserError
-from bench_core.identity import Json, content_hash
+from bench_core.identity import Json
 from sql_bench.backends.duckdb_engine import EngineSettings
 from sql_bench.backends.frames import Overdue, TooLong, read_frame, write_frame
+from sql_bench.backends.rules import rules_sha256
 from sql_bench.dialect.schema import TableMap
 from sql_bench.types import ExecutionResult, Limits, Outcome, Variant
 from sql_bench.values import result_from_json
@@ -67,7 +68,7 @@ class DuckDbBackend:
             "sqlglot_version": version("sqlglot"),
             "dialect": self._dialect,
             "table_aliases": dict(self._tables.aliases),
-            "rules_sha256": _rules_hash(),
+            "rules_sha256": rules_sha256(),
         }
 
     def execute(self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN) -> ExecutionResult:
@@ -229,23 +230,8 @@ def _environment(temp_dir: Path) -> dict[str, str]:
 def _check_dialect(name: str) -> None:
     from sqlglot.dialects.dialect import Dialects
 
-    from bench_core.registry import did_you_mean
+    from bench_core.plugins.registry import did_you_mean
 
     known = [dialect.value for dialect in Dialects if dialect.value]
     if name not in known:
         raise UserError(f"there is no SQL dialect {name!r}{did_you_mean(name, known)}.")
-
-
-def _rules_hash() -> str:
-    """A hash of everything of ours that decides what text is run."""
-    root = Path(__file__).resolve().parents[1]
-    patterns = (
-        "guard*",
-        "statement.py",
-        "engine_functions.tsv",
-        "backends/duckdb_*.py",
-        "dialect/*.py",
-        "dialect/*.tsv",
-    )
-    files = sorted(path for pattern in patterns for path in root.glob(pattern))
-    return content_hash(path.read_bytes() for path in files)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sql_bench.backends.duckdb_results import fetch_rows, stand_in_for_pytz, too_much
 from sql_bench.dialect.schema import Schema, TableMap
 from sql_bench.dialect.translation import ENGINE_SETTINGS
-from sql_bench.guard_engine import UnknownFunction, check_engine_tree
-from sql_bench.rejected import Rejected
+from sql_bench.guard.engine import UnknownFunction, check_engine_tree
+from sql_bench.guard.rejected import Rejected
 from sql_bench.types import Column, Limits, Outcome, Row
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sql_bench.rejected import Rejected
+from sql_bench.guard.rejected import Rejected
 from sql_bench.types import Limits, Outcome, Row, Value
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from typing import Any, NoReturn
 from sql_bench.backends.duckdb_engine import Deadline, DuckDbEngine, EngineBroken, EngineSettings
 from sql_bench.backends.frames import read_frame, write_frame
 from sql_bench.dialect.bigquery_arrays import check_result
+from sql_bench.dialect.statement import shape_of
 from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import Translation, parse, translate
-from sql_bench.rejected import Rejected
-from sql_bench.statement import shape_of
+from sql_bench.guard.rejected import Rejected
 from sql_bench.types import ExecutionResult, Limits, Outcome, StatementShape, Variant
 from sql_bench.values import result_to_json
 

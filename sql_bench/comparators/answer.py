@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from bench_core.described import Described
 from bench_core.errors import UserError
 from bench_core.identity import Json
+from bench_core.plugins.described import Described
 from sql_bench.comparators.differences import name_difference
 from sql_bench.comparators.equality import ValueRules
 from sql_bench.comparators.limits import Reading, Side, ignored_limits, read_side, readings

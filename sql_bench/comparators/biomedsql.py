@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench_core.described import Described
 from bench_core.identity import Json
+from bench_core.plugins.described import Described
 from sql_bench.types import Difference, Evidence, ExecutionResult, Question, Value, Variant, Verdict, VerdictKind
 
 _LAST_INTEGER_TEMPLATE = "Q26"

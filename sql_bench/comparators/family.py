@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench_core.registry import Family
+from bench_core.plugins.registry import Family
 
 COMPARATORS = Family(
     kind="comparator",

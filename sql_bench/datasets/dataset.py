@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bench_core.dataset_names import load_named
 from bench_core.identity import Json, content_hash
-from bench_core.registry import Family
+from bench_core.plugins.dataset_names import load_named
+from bench_core.plugins.registry import Family
 from sql_bench.types import Question
 
 Access = Literal["public", "credentialed"]

@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bench_core.config import load_config
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import id_field, read_objects, text_field
-from bench_core.registry import did_you_mean
+from bench_core.plugins.registry import did_you_mean
+from bench_core.runs.config import load_config
 from sql_bench.datasets.dataset import Access, SqlCard, SqlDataset
 from sql_bench.types import ComparisonRules, IdentifierRule, PredictionStatus, Question
 
@@ -139,7 +139,7 @@ def read_questions(path: Path, dialect: str, rules: ComparisonRules) -> list[Que
 
 def _golds(path: Path, number: int, item: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
     """The gold statements; text that holds none, as 'No answer possible', is a question nobody can answer."""
-    from sql_bench.extract import extract
+    from sql_bench.generators.extraction import extract
 
     gold = item.get("gold_sql")
     statements = gold if isinstance(gold, list) else [gold] if gold is not None else []

@@ -34,8 +34,8 @@ from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.like import with_backslash_escape
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema
-from sql_bench.guard_names import read_groups
-from sql_bench.rejected import Rejected, untranslatable
+from sql_bench.guard.names import read_groups
+from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
 
 if TYPE_CHECKING:

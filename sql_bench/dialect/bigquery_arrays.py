@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_strings import error_call
 from sql_bench.dialect.kinds import Kind, Kinds
-from sql_bench.rejected import Rejected, untranslatable
+from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Column, Outcome, Row
 
 if TYPE_CHECKING:

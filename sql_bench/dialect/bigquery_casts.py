@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sql_bench.dialect.bigquery_numbers import NUMERIC
 from sql_bench.dialect.bigquery_strings import as_text, error_call
 from sql_bench.dialect.kinds import Kind, Kinds, kind_of_type
-from sql_bench.rejected import untranslatable
+from sql_bench.guard.rejected import untranslatable
 
 if TYPE_CHECKING:
     from sqlglot import exp

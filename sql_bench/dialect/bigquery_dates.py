@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_format import check_date_format
 from sql_bench.dialect.kinds import Kind, Kinds
-from sql_bench.rejected import untranslatable
+from sql_bench.guard.rejected import untranslatable
 
 if TYPE_CHECKING:
     from sqlglot import exp

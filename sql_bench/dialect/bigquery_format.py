@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_strings import as_text
 from sql_bench.dialect.kinds import Kind, Kinds
-from sql_bench.rejected import Rejected, untranslatable
+from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.kinds import Kinds
-from sql_bench.rejected import untranslatable
+from sql_bench.guard.rejected import untranslatable
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.names import Element, Names, TableColumn
-from sql_bench.guard_names import read_groups
+from sql_bench.guard.names import read_groups
 
 if TYPE_CHECKING:
     from sqlglot import exp

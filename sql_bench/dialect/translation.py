@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sql_bench import guard
 from sql_bench.dialect import bigquery, postgres
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
-from sql_bench.rejected import Rejected, untranslatable
-from sql_bench.statement import SortKeys, as_variant
+from sql_bench.dialect.statement import SortKeys, as_variant
+from sql_bench.guard import check as guard
+from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome, Variant
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def parse(sql: str, dialect: str) -> exp.Query:
     """The syntax tree of one statement that the guard lets through.
 
     Raises:
-        Rejected: invalid_sql, with the position, where it does not parse; what `sql_bench.guard` raises.
+        Rejected: invalid_sql, with the position, where it does not parse; what `sql_bench.guard.check` raises.
     """
     from sqlglot import Dialect
     from sqlglot.errors import ParseError, TokenError

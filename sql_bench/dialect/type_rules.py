@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.kinds import Kind, Kinds, branches
-from sql_bench.guard_names import words
+from sql_bench.guard.names import words
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench_core.described import Described
 from bench_core.identity import Json
-from bench_core.registry import Family
-from sql_bench.extract import extract
+from bench_core.plugins.described import Described
+from bench_core.plugins.registry import Family
+from sql_bench.generators.extraction import extract
 from sql_bench.types import AskedQuestion, DatabaseView, Prediction
 
 GENERATORS = Family(

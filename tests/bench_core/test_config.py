@@ -1,8 +1,8 @@
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from bench_core.config import load_config
 from bench_core.errors import BadFile, UserError
+from bench_core.runs.config import load_config
 
 
 class Inner(BaseModel):

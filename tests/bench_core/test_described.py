@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench_core.described import Described, user_source
 from bench_core.errors import UserError
+from bench_core.plugins.described import Described, user_source
 
 
 class Example(Described):
@@ -46,7 +46,8 @@ FILES = {
 def source_of(folder: Path) -> str:
     """The hash in a process of its own: modules are imported once."""
     program = (
-        "from bench_core.described import user_source\nfrom bench_core.registry import Family, StageSpec\n"
+        "from bench_core.plugins.described import user_source\n"
+        "from bench_core.plugins.registry import Family, StageSpec\n"
         f"print(user_source(Family('x', {{}}, 'no.group').create(StageSpec('{folder / 'mine.py'}:Mine'))))"
     )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()

@@ -16,15 +16,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chat_server import ChatServer, choice, echo, slowly
 
 from bench_core.errors import BadFile, BenchError, UserError
-from bench_core.http_json import JsonEndpoint, Retries
+from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import ChatRequest, ChatResponse, Message, NoAnswer, Sampling, Usage
+from bench_core.llm.clients import create_client
+from bench_core.llm.endpoint import OpenAIEndpoint
 from bench_core.llm.limits import Limits, Price
-from bench_core.llm.named import create_client
-from bench_core.llm.openai_endpoint import OpenAIEndpoint
 from bench_core.llm.reasoning import answer_part, is_reasoning_model
-from bench_core.llm.remembering import Remembering
 from bench_core.llm.store import ResponseStore, Stored, made_from
-from bench_core.threads import in_threads
+from bench_core.machine.http import JsonEndpoint, Retries
+from bench_core.machine.threads import in_threads
 
 
 def ask(text="What is gout?", sample=0, **sampling):
@@ -276,12 +276,12 @@ def test_two_processes_share_the_store_and_repeat_no_request(tmp_path):
         import sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from pathlib import Path
-        from bench_core.http_json import JsonEndpoint
+        from bench_core.machine.http import JsonEndpoint
         from bench_core.llm.chat import ChatRequest, Message
-        from bench_core.llm.openai_endpoint import OpenAIEndpoint
-        from bench_core.llm.remembering import Remembering
+        from bench_core.llm.endpoint import OpenAIEndpoint
+        from bench_core.llm.caching import Remembering
         from bench_core.llm.store import ResponseStore
-        from bench_core.threads import in_threads
+        from bench_core.machine.threads import in_threads
         asking = Remembering(OpenAIEndpoint(JsonEndpoint(sys.argv[1]), "m"), ResponseStore(Path(sys.argv[2])))
         requests = [ChatRequest((Message("user", f"text {{n}}"),)) for n in range(20)]
         outcomes = in_threads(asking.complete, requests, 4)

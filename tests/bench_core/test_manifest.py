@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bench_core.manifest import Manifest, RunFolder, slug
+from bench_core.runs.manifest import Manifest, RunFolder, slug
 
 
 def test_a_folder_is_named_by_what_it_is_made_from(tmp_path):

@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 
 from bench_core.errors import UserError
-from bench_core.registry import Argument, Family, StageSpec, arguments_of, convert_arguments
+from bench_core.plugins.registry import Argument, Family, StageSpec, arguments_of, convert_arguments
 
 FAMILY = Family("retriever", {"bm25": "retrieval_bench.retrievers.bm25:Bm25", "broken": "no_such_module:X"}, "no.group")
 

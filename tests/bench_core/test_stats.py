@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bench_core.stats import fisher_randomization, holm, standard_error, wilson_interval
+from bench_core.results.statistics import fisher_randomization, holm, standard_error, wilson_interval
 
 
 def test_the_standard_error_is_the_formulas():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench_core.tables import FORMATS, Column, Table
+from bench_core.results.tables import FORMATS, Column, Table
 
 TABLE = Table(
     "Scores of 100 % & more",

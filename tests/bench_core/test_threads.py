@@ -2,7 +2,7 @@
 
 import threading
 
-from bench_core.threads import in_threads
+from bench_core.machine.threads import in_threads
 
 
 def test_every_item_comes_with_its_result():

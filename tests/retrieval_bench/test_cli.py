@@ -18,7 +18,7 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from chat_server import ChatServer, choice
 
-from retrieval_bench.cli import main
+from retrieval_bench.cli.main import main
 
 PLUGIN = '''
 from retrieval_bench.retrievers.base import RetrieverBase
@@ -406,7 +406,7 @@ def test_a_bad_file_is_one_sentence_with_its_line(here, name, content, message):
 )
 def test_help_imports_nothing_heavy(command):
     program = (
-        "import sys\nfrom retrieval_bench.cli import main\n"
+        "import sys\nfrom retrieval_bench.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'ranx', 'numba', 'duckdb', 'pandas', 'numpy', 'pydantic', 'faiss', 'sqlglot', 'regex'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
@@ -422,7 +422,7 @@ def test_two_processes_at_the_same_run_share_it(here):
     command = [
         sys.executable,
         "-c",
-        "from retrieval_bench.cli import main; main()",
+        "from retrieval_bench.cli.main import main; main()",
         "run",
         "-d",
         "demo/ehr",
@@ -443,8 +443,19 @@ def test_killed_at_any_point_the_next_run_completes_and_keeps_what_was_finished(
         here / "set",
         **{"corpus.jsonl": "".join(f'{{"id": "d{n}", "text": "gout urate stroke word{n}"}}\n' for n in range(20_000))},
     )
-    command = [sys.executable, "-m", "retrieval_bench.cli", "run", "-d", f"dir:{folder}", "-r", "bm25", "-r", "bm25-qs"]
-    command[1:3] = ["-c", "from retrieval_bench.cli import main; main()"]
+    command = [
+        sys.executable,
+        "-m",
+        "retrieval_bench.cli.main",
+        "run",
+        "-d",
+        f"dir:{folder}",
+        "-r",
+        "bm25",
+        "-r",
+        "bm25-qs",
+    ]
+    command[1:3] = ["-c", "from retrieval_bench.cli.main import main; main()"]
     reference = subprocess.run(
         [*command, "--results", "whole", "--indexes", "whole-indexes"], capture_output=True, check=True
     )

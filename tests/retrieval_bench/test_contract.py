@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench_core.testing import check
+from bench_core.plugins.contracts import check
 from retrieval_bench.retrievers.base import RETRIEVERS, RetrieverBase
 from retrieval_bench.testing import RetrieverContract
 from retrieval_bench.types import Description, RankedList

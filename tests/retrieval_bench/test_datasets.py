@@ -7,7 +7,7 @@ import pytest
 from bench_core.errors import BenchError, UserError
 from retrieval_bench.datasets.cliniq import read_match_judgments
 from retrieval_bench.datasets.dataset import load_dataset
-from retrieval_bench.trec import read_qrels
+from retrieval_bench.rankings.trec import read_qrels
 
 R2MED = {
     "corpus.jsonl": '{"id": "d1", "text": "one"}\n{"id": "d2", "text": "two"}\n',

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from retrieval_bench.cli import main
+from retrieval_bench.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "retrieval_bench" / "datasets" / "demo"

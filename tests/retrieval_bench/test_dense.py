@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench_core.devices import torch_device
 from bench_core.errors import BenchError, UserError
-from bench_core.registry import StageSpec
+from bench_core.machine.devices import torch_device
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
+from retrieval_bench.rankings.searching import search_all
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.dense import Dense
-from retrieval_bench.searching import search_all
 from retrieval_bench.types import Corpus, Document, Query
 
 pytest.importorskip("sentence_transformers")

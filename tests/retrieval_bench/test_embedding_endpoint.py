@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bench_core.errors import BenchError, UserError
-from bench_core.http_json import JsonEndpoint
 from bench_core.identity import canonical_json
+from bench_core.machine.http import JsonEndpoint
 from retrieval_bench.encoders.embeddings_api import Endpoint
 from retrieval_bench.encoders.encoding_rule import TextRule
 from retrieval_bench.encoders.endpoint import EndpointEncoder, ServedModel

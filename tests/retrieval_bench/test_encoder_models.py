@@ -11,7 +11,7 @@ import pytest
 
 from bench_core.errors import UserError
 from bench_core.identity import content_hash
-from bench_core.registry import StageSpec
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.encoders.endpoint import EndpointEncoder
 from retrieval_bench.encoders.model_registry import registry
 from retrieval_bench.encoders.models import EncoderOptions, create_encoder, rules_of

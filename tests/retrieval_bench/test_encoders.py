@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer, T5EncoderModel
 
 from bench_core.errors import BenchError, UserError
-from bench_core.model_files import ModelFiles
+from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders import sentence_transformer as module
 from retrieval_bench.encoders.batches import split_on_out_of_memory
 from retrieval_bench.encoders.encoder import OutOfMemory

@@ -9,8 +9,8 @@ import pytest
 
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.encoders.row_file import RowFile
+from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.retrievers.exact_search import ExactSearch, n_gpus
-from retrieval_bench.topk import canonical_order
 from retrieval_bench.types import RankedList
 
 pytest.importorskip("faiss")

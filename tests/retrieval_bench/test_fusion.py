@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import canonical_json
-from bench_core.registry import StageSpec
-from retrieval_bench.fusion import create_fusion
-from retrieval_bench.fusion_methods import METHODS
-from retrieval_bench.topk import canonical_order
+from bench_core.plugins.registry import StageSpec
+from retrieval_bench.fusion.fusion import create_fusion
+from retrieval_bench.fusion.methods import METHODS
+from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.types import RankedList
 
 DOC_IDS = [f"d{number}" for number in range(8)]
@@ -313,7 +313,7 @@ def test_a_description_has_the_defaults_filled_in():
     ],
 )
 def test_ranx_gives_the_same_where_it_is_right(text, ranx_method, norm, parameters):
-    from retrieval_bench.scoring import _load_ranx
+    from retrieval_bench.scoring.score import _load_ranx
 
     _load_ranx()  # says where compiled code is kept
     from ranx import Run, fuse

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chat_server import ChatServer, choice
 
 from bench_core.llm.chat import ChatRequest, Message, Sampling
+from bench_core.llm.clients import _packaged_file
 from bench_core.llm.local import LocalModel
-from bench_core.llm.named import _packaged_file
-from retrieval_bench.cli import main
+from retrieval_bench.cli.main import main
 from retrieval_bench.datasets.dataset import load_dataset
 
 pytestmark = [

@@ -15,10 +15,10 @@ from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.token_encoder import TokenEncoder, query_matrices
 from retrieval_bench.encoders.token_store import TokenStore
+from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.retrievers.late_interaction import LateInteraction
 from retrieval_bench.retrievers.max_sim import MaxSimSearch
 from retrieval_bench.testing import RetrieverContract
-from retrieval_bench.topk import canonical_order
 from retrieval_bench.types import Corpus, Document, Query, QueryPart, RankedList
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chat_server import ChatServer, choice
 
 from bench_core.errors import UserError
-from bench_core.http_json import JsonEndpoint
-from bench_core.llm.openai_endpoint import OpenAIEndpoint
-from retrieval_bench.cli import main
+from bench_core.llm.endpoint import OpenAIEndpoint
+from bench_core.machine.http import JsonEndpoint
+from retrieval_bench.cli.main import main
 from retrieval_bench.rerankers.base import create_reranker
 from retrieval_bench.rerankers.listwise import Listwise, permutation
 from retrieval_bench.testing import RerankerContract
@@ -145,7 +145,7 @@ def test_what_is_noted_stands_beside_csv(tmp_path, monkeypatch):
 
 
 def test_it_needs_a_model_and_windows_that_fit(tmp_path):
-    from bench_core.registry import StageSpec
+    from bench_core.plugins.registry import StageSpec
 
     with pytest.raises(UserError, match="needs a language model"):
         create_reranker(StageSpec.parse("listwise"))

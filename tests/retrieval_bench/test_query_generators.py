@@ -12,13 +12,13 @@ from chat_server import ChatServer, choice, echo
 
 from bench_core.errors import BadFile, UserError
 from bench_core.llm.limits import Price
-from retrieval_bench.cli import main
+from retrieval_bench.cli.main import main
 from retrieval_bench.datasets import embedded
+from retrieval_bench.pipeline.system import Setting, create_system
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.combination import DENSE, LEXICAL, R2MED, R2MED_REASONING, Combination
 from retrieval_bench.query_generators.prompts import Prompt, load_prompt
 from retrieval_bench.query_generators.replayed import Replay
-from retrieval_bench.systems import Setting, create_system
 from retrieval_bench.types import Query, QueryPart
 
 
@@ -218,7 +218,7 @@ def test_where_one_system_fails_the_others_go_on(here):
 
 
 def test_a_cap_holds_for_all_stages_that_name_a_model_alike(here, monkeypatch):
-    monkeypatch.setattr("bench_core.llm.named.prices", lambda: {"m": Price(0.0, 100_000.0)})
+    monkeypatch.setattr("bench_core.llm.clients.prices", lambda: {"m": Price(0.0, 100_000.0)})
     with ChatServer(echo) as server:
         options = f"llm={server.base_url}#m,max_tokens=3,n_at_once=1,max_dollars=1.6"
         systems = (f"hyde,{options} > bm25", f"reasoning,{options} > bm25")
@@ -242,7 +242,7 @@ def credentialed(here):
 @pytest.fixture
 def recording(monkeypatch):
     """A server on loopback that stands for a remote one."""
-    from bench_core import http_json
+    from bench_core.machine import http as http_json
     from retrieval_bench.encoders import embeddings_api
 
     monkeypatch.setattr(http_json.JsonEndpoint, "is_remote", True)

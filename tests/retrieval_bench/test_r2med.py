@@ -13,7 +13,7 @@ from retrieval_bench.datasets.folder import dataset_of_folder
 from retrieval_bench.datasets.parts import find_parts, read_part
 from retrieval_bench.datasets.r2med import R2medDatasets, fetch, find_set, r2med_sets
 from retrieval_bench.datasets.records import read_queries
-from retrieval_bench.trec import read_qrels
+from retrieval_bench.rankings.trec import read_qrels
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hub_server import COMMIT, HubServer, Repository

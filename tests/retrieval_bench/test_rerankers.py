@@ -29,9 +29,9 @@ from transformers import (
 )
 
 from bench_core.errors import BadFile, BenchError, UserError
-from bench_core.model_files import ModelFiles
-from bench_core.registry import StageSpec
-from bench_core.testing import check
+from bench_core.machine.model_files import ModelFiles
+from bench_core.plugins.contracts import check
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.rerankers.base import RERANKERS, RerankerBase, create_reranker
 from retrieval_bench.rerankers.cross_encoder import CrossEncoder, MonoBert
 from retrieval_bench.rerankers.lora import LoraAdapter
@@ -296,7 +296,7 @@ def test_models_of_a_hub_are_known_by_their_commit_and_stay_usable_without_it(ti
     ]
     script = """
 import json, sys
-from bench_core.registry import StageSpec
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.rerankers.base import create_reranker
 from retrieval_bench.types import Candidates, Document, Query
 batch = [Candidates(Query("q", "gout"), [Document("a", "urate"), Document("b", "metformin")])]

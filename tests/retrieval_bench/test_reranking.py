@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_core.errors import BenchError
-from retrieval_bench.rerankers.reranking import _below, rerank
-from retrieval_bench.topk import canonical_order
+from retrieval_bench.pipeline.rerank import _below, rerank
+from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.types import Corpus, Description, Document, Query
 
 CORPUS = Corpus([Document(f"d{n}", "word " * n) for n in range(12)])

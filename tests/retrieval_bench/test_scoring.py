@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench_core.errors import UserError
-from retrieval_bench.measures import DEFAULT_MEASURES, Measure
-from retrieval_bench.scoring import check_same_collection, read_scores, score, write_scores
-from retrieval_bench.stored_runs import read_canonical_run
-from retrieval_bench.topk import canonical_order
-from retrieval_bench.trec import read_qrels
+from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.rankings.trec import read_qrels
+from retrieval_bench.scoring.measures import DEFAULT_MEASURES, Measure
+from retrieval_bench.scoring.score import check_same_collection, read_scores, score, write_scores
+from retrieval_bench.scoring.scored_runs import read_canonical_run
 from retrieval_bench.types import RankedList
 
 TREC_NAMES = {

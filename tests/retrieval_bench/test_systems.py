@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench_core.errors import UserError
-from retrieval_bench.cli import main
-from retrieval_bench.systems import FirstStage, Fused, Reranked, create_system, system_texts
+from retrieval_bench.cli.main import main
+from retrieval_bench.pipeline.system import FirstStage, Fused, Reranked, create_system, system_texts
 
 RERANKER = """
 from retrieval_bench.rerankers.base import RerankerBase

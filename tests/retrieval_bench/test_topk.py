@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_core.errors import BenchError
-from retrieval_bench.topk import canonical_order
+from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.types import RankedList
 
 

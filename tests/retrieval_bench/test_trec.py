@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_core.errors import BadFile, UserError
-from retrieval_bench.trec import check_known, read_qrels, read_run, run_bytes
+from retrieval_bench.rankings.trec import check_known, read_qrels, read_run, run_bytes
 
 
 def test_a_run_comes_back_as_it_was(tmp_path):

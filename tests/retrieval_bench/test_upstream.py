@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from bench_core.errors import BadFile, UserError
-from bench_core.registry import StageSpec
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.r2med import r2med_sets
 from retrieval_bench.encoders.models import registry
 from retrieval_bench.retrievers.base import create_retriever

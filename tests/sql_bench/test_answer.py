@@ -315,7 +315,7 @@ def test_the_same_statement_is_right_whatever_it_returned() -> None:
 
 
 def test_the_comparator_is_made_from_the_command_line() -> None:
-    from bench_core.registry import StageSpec
+    from bench_core.plugins.registry import StageSpec
 
     comparator = COMPARATORS.create(StageSpec.parse("answer,extra_columns=forbid,told_limit=100,text_case=ignore"))
     assert comparator.describe()["extra_columns"] == "forbid" and comparator.describe()["told_limit"] == 100

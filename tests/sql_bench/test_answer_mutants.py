@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sql_bench.comparators.answer import AnswerComparator
-from sql_bench.statement import as_variant, shape_of
+from sql_bench.dialect.statement import as_variant, shape_of
 from sql_bench.types import (
     Column,
     ComparisonRules,

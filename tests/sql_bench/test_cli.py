@@ -14,7 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from sql_bench.cli import main
+from sql_bench.cli.main import main
 from sql_bench.datasets.dataset import load_dataset
 
 GENERATOR = '''
@@ -316,7 +316,7 @@ COMMANDS = ["list", "show", "mirror", "generate", "execute", "run", "score", "ta
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["mirror", "import"], ["mirror", "golds"]])
 def test_help_imports_nothing_heavy(command):
     program = (
-        "import sys\nfrom sql_bench.cli import main\n"
+        "import sys\nfrom sql_bench.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'ranx', 'numba', 'duckdb', 'pandas', 'numpy', 'pydantic', 'sqlglot', 'pyarrow'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
@@ -330,7 +330,7 @@ def test_help_imports_nothing_heavy(command):
 @pytest.mark.slow
 def test_killed_at_any_point_the_next_run_completes_and_keeps_what_was_finished(here, mirrors):
     arguments = ["run", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "-c", "exact"]
-    command = [sys.executable, "-c", "from sql_bench.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from sql_bench.cli.main import main; main()", *arguments]
     reference = subprocess.run([*command, "--results", "whole", "--mirrors", mirrors], capture_output=True, check=True)
     n_killed = 0
     for delay in (0.3, 0.6, 0.9, 1.1, 1.3, 1.5, 1.8):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from bench_core.testing import check
+from bench_core.plugins.contracts import check
 from sql_bench.backends.duckdb import DuckDbBackend
 from sql_bench.comparators.family import COMPARATORS
 from sql_bench.generators.base import SqlGeneratorBase

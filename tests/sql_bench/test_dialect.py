@@ -13,7 +13,7 @@ from sql_bench.dialect.bigquery import function_verdicts
 from sql_bench.dialect.schema import Schema, TableMap
 from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import parse, translate
-from sql_bench.rejected import Rejected
+from sql_bench.guard.rejected import Rejected
 from sql_bench.types import Limits, Outcome
 from sql_bench.values import encode_row
 

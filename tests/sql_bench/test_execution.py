@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bench_core.errors import BenchError
-from sql_bench.execution import EXECUTIONS, Executions, Statement
+from sql_bench.pipeline.execute import EXECUTIONS, Executions, Statement
 from sql_bench.types import Column, ExecutionResult, Limits, Outcome, StatementShape, Variant
 
 ALL = frozenset({Variant.WITH_SORT_KEYS, Variant.WITHOUT_LIMIT})

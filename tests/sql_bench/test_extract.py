@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sql_bench.extract import extract
+from sql_bench.generators.extraction import extract
 from sql_bench.types import PredictionStatus
 
 SQL, NO_SQL, ABSTAINED, REFUSED = (

@@ -2,11 +2,12 @@
 
 import pytest
 
-from sql_bench import guard, guard_engine
 from sql_bench.dialect.schema import Schema, TableMap, ctes_in_scope, table_references
 from sql_bench.dialect.translation import parse
-from sql_bench.guard_names import engine_functions
-from sql_bench.rejected import Rejected
+from sql_bench.guard import check as guard
+from sql_bench.guard import engine as guard_engine
+from sql_bench.guard.names import engine_functions
+from sql_bench.guard.rejected import Rejected
 from sql_bench.types import Outcome
 
 SCHEMA = Schema({"Drugs": {"id": "BIGINT"}, "genes": {"id": "BIGINT"}}, TableMap({"medicines": "Drugs"}))

@@ -1,6 +1,6 @@
 import pytest
 
-from sql_bench.metrics import QuestionVerdict, count, gold_content
+from sql_bench.scoring.metrics import QuestionVerdict, count, gold_content
 from sql_bench.types import Difference, Verdict, VerdictKind, best_verdict
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sql_bench.dialect.statement import SortKeys, as_variant, shape_of
 from sql_bench.dialect.translation import parse
-from sql_bench.statement import SortKeys, as_variant, shape_of
 from sql_bench.types import Variant
 
 

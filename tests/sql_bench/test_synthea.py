@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from sql_bench.execution import gold_item
-from sql_bench.pipeline import execute_golds
+from sql_bench.pipeline.execute import gold_item
+from sql_bench.pipeline.run import execute_golds
+from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
 from sql_bench.types import Outcome
-from sql_bench.workbench import DatabaseChoice, open_bench, run_systems
 
 pytestmark = pytest.mark.slow
 

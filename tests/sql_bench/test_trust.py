@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from click.testing import CliRunner
 
-from sql_bench.cli import main
+from sql_bench.cli.main import main
 from sql_bench.types import Difference, Verdict, VerdictKind, best_verdict
 
 sys.path.insert(0, str(Path(__file__).parent))

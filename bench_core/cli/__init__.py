@@ -1,0 +1,1 @@
+"""Command group, options and output shared by both command lines."""

@@ -1,0 +1,53 @@
+"""The command group of both command lines: every failure is one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from bench_core.cli.output import say
+from bench_core.errors import BenchError
+from bench_core.plugins.registry import plugin_place
+
+DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
+"""Set to 1, an error comes with its traceback."""
+
+
+class BenchGroup(click.Group):
+    """A command group whose failures are one sentence and an exit code: 2 the user's mistake, 1 a failed run."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand, and turn what it raises into a message."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            say("\nStopped. What was finished is kept; the same command goes on from there.")
+            sys.stdout.flush()
+            # Leaving as usual would wait for threads in which a model still writes or an endpoint still answers.
+            os._exit(130)
+        except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except Exception as error:  # the one place that decides how a failure looks
+            if os.environ.get(DEBUG_VARIABLE) == "1":
+                raise
+            click.echo(f"Error: {_sentence(error)}", err=True)
+            ctx.exit(error.exit_code if isinstance(error, BenchError) else 1)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BenchError):
+        return str(error)
+    if isinstance(error, OSError):
+        place = error.filename or "a file could not be read or written (is the disk full?)"
+        return f"{place}: {error.strerror or error}."
+    place = plugin_place(error)
+    if place:
+        return f"{place}: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 for the traceback)."
+    hint = f"set {DEBUG_VARIABLE}=1 to see where, and please report it"
+    return f"unexpected {type(error).__name__}: {error} (a fault of the suite: {hint})."

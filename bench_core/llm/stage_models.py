@@ -1,0 +1,81 @@
+"""Giving stages that need a language model the one a user names, with its stored answers."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from bench_core.errors import UserError
+from bench_core.llm.caching import Remembering
+from bench_core.llm.chat import ChatClient
+from bench_core.llm.clients import ClientOptions, create_client
+from bench_core.llm.store import ResponseStore
+from bench_core.plugins.registry import Family, StageSpec, convert_arguments
+
+
+def default_store_dir() -> Path:
+    """The user's cache: answers are shared by all results folders."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("biomed-bench") / "responses"
+
+
+@dataclass(frozen=True)
+class LanguageModelSettings:
+    """What holds for all stages of a run that ask a language model.
+
+    Attributes:
+        store_dir: where answers are kept.
+        model: the model of stages that name none.
+    """
+
+    store_dir: Path = field(default_factory=default_store_dir)
+    model: str = ""
+    _clients: dict[tuple[str, ClientOptions], ChatClient] = field(default_factory=dict, repr=False, compare=False)
+
+    def client(self, model: str, options: ClientOptions) -> Remembering:
+        """A model with its stored answers.
+
+        Stages that name the same model with the same options share it: weights are loaded once, and limits and the
+        spending cap hold for all of them together.
+        """
+        key = (model, options)
+        if key not in self._clients:
+            self._clients[key] = create_client(model, options)
+        return Remembering(self._clients[key], ResponseStore(self.store_dir))
+
+
+@dataclass(frozen=True)
+class ModelledStage:
+    """A stage's arguments without those of its model, and that model.
+
+    Attributes:
+        client: None where the class takes none, or no model is named.
+        n_at_once: requests that may be under way.
+    """
+
+    spec: StageSpec
+    client: Remembering | None
+    n_at_once: int
+
+
+def with_model(family: Family, spec: StageSpec, settings: LanguageModelSettings) -> ModelledStage:
+    """Take what is about the model out of a stage's arguments: `llm` and `ClientOptions`.
+
+    Raises:
+        UserError: no such stage, model or option.
+    """
+    cls = family.load(spec.name)
+    taken = set(inspect.signature(cls).parameters)
+    if "client" not in taken:
+        return ModelledStage(spec, None, 1)
+    names = {"llm", *(item.name for item in fields(ClientOptions))} - taken
+    own = {name: value for name, value in spec.arguments if name in names}
+    rest = StageSpec(spec.name, tuple((name, value) for name, value in spec.arguments if name not in names))
+    model = own.pop("llm", "") or settings.model
+    what = f"{family.kind} {spec.name}"
+    options = ClientOptions(**convert_arguments(ClientOptions, own, what))
+    if options.n_at_once < 1:
+        raise UserError(f"{what}: n_at_once={options.n_at_once} does not fit: it must be at least 1.")
+    return ModelledStage(rest, settings.client(model, options) if model else None, options.n_at_once)

@@ -1,0 +1,1 @@
+"""The machine: processors, devices, model files, HTTP, threads, progress."""

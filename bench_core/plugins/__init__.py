@@ -1,0 +1,1 @@
+"""Families of stages: finding, checking and identifying built-in and user classes."""

@@ -1,0 +1,1 @@
+"""Scores, statistics, comparisons and tables of both halves."""

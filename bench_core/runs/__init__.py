@@ -1,0 +1,1 @@
+"""Runs on disk: manifests, resumable item stages, experiment files."""

@@ -1,0 +1,1 @@
+"""The stages from a corpus to scores, in order."""

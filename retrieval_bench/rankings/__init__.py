@@ -1,0 +1,1 @@
+"""Rankings: their one order, and TREC run and judgment files."""

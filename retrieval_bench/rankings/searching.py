@@ -1,0 +1,59 @@
+"""Asking a retriever every query of a dataset, and holding what comes back to the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bench_core.errors import BenchError
+from bench_core.machine.progress import progress
+from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.types import Corpus, Query, RankedList, Retriever, Run
+
+
+def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k: int) -> Run:
+    """Search and order: every query once, in the order given, its list canonical and cut to k.
+
+    Raises:
+        BenchError: what came back is no ranked list; a query was answered twice, not at all or without being asked; a
+            document is not in the corpus.
+    """
+    name = type(retriever).__name__
+    known = set(corpus.doc_ids)
+    found: dict[str, list[tuple[str, float]]] = {query.query_id: [] for query in queries}
+    answered: set[str] = set()
+    for ranked in progress(_lists(retriever, queries, k), f"search {name}", total=len(queries)):
+        _check_asked(ranked, name, found, answered)
+        ranking = canonical_order(ranked, k)
+        unknown = next((doc_id for doc_id, _ in ranking if doc_id not in known), None)
+        if unknown is not None:
+            hint = "the corpus has no such id" if isinstance(unknown, str) else "ids are text"
+            raise BenchError(f"{name} returned document {unknown!r} for query {ranked.query_id}; {hint}.")
+        found[ranked.query_id] = ranking
+        answered.add(ranked.query_id)
+    unanswered = [query_id for query_id in found if query_id not in answered]
+    if unanswered:
+        raise BenchError(
+            f"{name} returned no list for query {unanswered[0]} ({len(unanswered)} in all); return an empty one where "
+            "nothing is found."
+        )
+    return found
+
+
+def _lists(retriever: Retriever, queries: Sequence[Query], k: int) -> Iterable[RankedList]:
+    """What `search` returns, each item checked to be a ranked list."""
+    returned: Any = retriever.search(queries, k)
+    name = type(retriever).__name__
+    if not isinstance(returned, Iterable):
+        raise BenchError(f"{name}.search returned {type(returned).__name__}; return or yield one RankedList a query.")
+    for item in returned:
+        if not isinstance(item, RankedList):
+            raise BenchError(f"{name}.search yielded a {type(item).__name__}; yield RankedList(query_id, scores).")
+        yield item
+
+
+def _check_asked(ranked: RankedList, name: str, asked: Mapping[str, object], answered: set[str]) -> None:
+    if ranked.query_id not in asked:
+        raise BenchError(f"{name} returned a list for query {ranked.query_id}, which was not asked.")
+    if ranked.query_id in answered:
+        raise BenchError(f"{name} returned two lists for query {ranked.query_id}; return one.")

@@ -1,0 +1,1 @@
+"""Tables and inventories of the retrieval half."""

@@ -1,0 +1,1 @@
+"""Measures, scores, and scored runs."""

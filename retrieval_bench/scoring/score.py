@@ -1,0 +1,228 @@
+"""Scoring with ranx so that every figure equals trec_eval's (`trec_eval -c`: all judged queries count).
+
+ranx orders ties by insertion and hashes ids to floats. It gets neither to decide: runs come in canonical order
+(`retrieval_bench.rankings.topk`), and documents go in as small whole numbers of our own, in its array form.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench_core.artifacts import file_sha256, read_json, write_atomically, write_json
+from bench_core.errors import BadFile, UserError
+from retrieval_bench.scoring.measures import Measure
+from retrieval_bench.types import Qrels, Run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TIE_CUTOFF = 10
+"""The cut-off at which ties are counted: that of the headline measure, nDCG@10."""
+
+_UNJUDGED = -1.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a run scores.
+
+    Attributes:
+        per_query: measure -> query_id -> score; every judged query, in sorted order.
+        n_missing: judged queries for which the run holds nothing; each scored 0.
+        n_unjudged_queries: queries of the run that have no judgments; left out.
+        n_ties: queries where equal scores stand on both sides of rank 10, so that doc_id decided who counts.
+    """
+
+    per_query: Mapping[Measure, Mapping[str, float]]
+    n_missing: int
+    n_unjudged_queries: int
+    n_ties: int
+
+    @property
+    def query_ids(self) -> list[str]:
+        """The judged queries."""
+        return list(next(iter(self.per_query.values())))
+
+    def mean(self, measure: Measure) -> float:
+        """The mean over all judged queries."""
+        values = self.per_query[measure].values()
+        return sum(values) / len(values)
+
+    def standard_error(self, measure: Measure) -> float | None:
+        """The standard error of the mean over queries; None for fewer than two."""
+        from bench_core.results.statistics import standard_error
+
+        values = list(self.per_query[measure].values())
+        return standard_error(values) if len(values) > 1 else None
+
+
+def score(run: Run, qrels: Qrels, measures: Iterable[Measure]) -> Scores:
+    """Score a run whose lists are in canonical order.
+
+    Raises:
+        UserError: no judged query.
+    """
+    if not qrels:
+        raise UserError("There are no judgments to score against.")
+    query_ids = sorted(qrels)
+    rankings = [run.get(query_id, ()) for query_id in query_ids]
+    judged = [qrels[query_id] for query_id in query_ids]
+    measures = tuple(measures)
+    scored = _ranx_scores(rankings, judged, [measure for measure in measures if measure.ranx_name])
+    for measure in measures:
+        if not measure.ranx_name:
+            scored[measure] = [_judged_share(*pair, measure.cutoff or 0) for pair in zip(rankings, judged, strict=True)]
+    return Scores(
+        {measure: dict(zip(query_ids, scored[measure], strict=True)) for measure in measures},
+        n_missing=sum(not ranking for ranking in rankings),
+        n_unjudged_queries=sum(query_id not in qrels for query_id in run),
+        n_ties=sum(_tie_at(ranking, TIE_CUTOFF) for ranking in rankings),
+    )
+
+
+def check_same_collection(run: Run, qrels: Qrels) -> None:
+    """Refuse to score a run against the judgments of another collection, which would be 0 throughout.
+
+    Raises:
+        UserError: the run is empty, or none of its queries is judged.
+    """
+    if not run:
+        raise UserError("The run is empty; there is nothing to score.")
+    if not any(query_id in qrels for query_id in run):
+        raise UserError(
+            f"None of the run's {len(run)} queries is judged (the run has {next(iter(run))}, the judgments "
+            f"{next(iter(qrels), 'none')}); these are not the judgments of this run."
+        )
+
+
+def _ranx_scores(
+    rankings: Sequence[Sequence[tuple[str, float]]], judged: Sequence[Mapping[str, int]], measures: Sequence[Measure]
+) -> dict[Measure, list[float]]:
+    if not measures:
+        return {}
+    evaluate, typed_list, set_num_threads, n_threads = _load_ranx()
+    # With fewer than ten queries ranx sets numba to one thread and leaves it so.
+    set_num_threads(n_threads)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numba, on casts inside ranx
+        found = evaluate(
+            typed_list([_judgment_array(relevances) for relevances in judged]),
+            typed_list([_ranking_array(*pair) for pair in zip(rankings, judged, strict=True)]),
+            # The first comes twice: asked for a single measure with a cut-off, ranx raises a KeyError.
+            [measure.ranx_name for measure in [measures[0], *measures]],
+            return_mean=False,
+        )
+    return {measure: [float(value) for value in found[measure.ranx_name]] for measure in measures}
+
+
+def _load_ranx() -> tuple[Any, Any, Any, int]:
+    # ranx compiles for half a minute at its first use; this keeps the result where it can be written.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(_numba_cache_dir()))
+    from numba import config, set_num_threads
+    from numba.typed import List
+    from ranx import evaluate
+
+    return evaluate, List, set_num_threads, config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+
+
+def _numba_cache_dir() -> Path:
+    """The user's cache; where that cannot be written, a folder of this user's under the temporary one."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("biomed-bench") / "numba"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="biomed-bench-numba-"))
+    return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="biomed-bench-numba-"))
+
+
+def _judgment_array(relevances: Mapping[str, int]) -> NDArray[np.float64]:
+    """(n_judged, 2) float64: a document's number and its gain, best first; a negative relevance gains nothing."""
+    import numpy as np
+
+    rows = sorted(((max(relevance, 0), number) for number, relevance in enumerate(relevances.values())), reverse=True)
+    return np.array([(number, gain) for gain, number in rows], dtype=np.float64).reshape(-1, 2)
+
+
+def _ranking_array(ranking: Sequence[tuple[str, float]], relevances: Mapping[str, int]) -> NDArray[np.float64]:
+    """(n_ranked, 2) float64: a document's number (-1 where it is not judged) and n - rank, which is the order."""
+    import numpy as np
+
+    numbers = {doc_id: float(number) for number, doc_id in enumerate(relevances)}
+    array = np.full((max(len(ranking), 1), 2), _UNJUDGED)  # an empty ranking is one unjudged document
+    for rank, (doc_id, _) in enumerate(ranking):
+        array[rank] = numbers.get(doc_id, _UNJUDGED), len(ranking) - rank
+    return array
+
+
+def _judged_share(ranking: Sequence[tuple[str, float]], relevances: Mapping[str, int], cutoff: int) -> float:
+    top = ranking[:cutoff]
+    return sum(doc_id in relevances for doc_id, _ in top) / len(top) if top else 0.0
+
+
+def _tie_at(ranking: Sequence[tuple[str, float]], cutoff: int) -> bool:
+    return len(ranking) > cutoff and ranking[cutoff - 1][1] == ranking[cutoff][1]
+
+
+def write_scores(folder: Path, scores: Scores, made_from: Mapping[str, str], notes: Sequence[str] = ()) -> None:
+    """Write `per_query.csv`, then `scores.json`, which says what the scores were made from and hashes the former."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["query_id", *(str(measure) for measure in scores.per_query)])
+    for query_id in scores.query_ids:
+        writer.writerow([query_id, *(values[query_id] for values in scores.per_query.values())])
+    write_atomically(folder / "per_query.csv", buffer.getvalue())
+    write_json(
+        folder / "scores.json",
+        {
+            "made_from": dict(made_from),
+            "notes": list(notes),
+            "per_query_sha256": file_sha256(folder / "per_query.csv"),
+            "n_queries": len(scores.query_ids),
+            "n_missing": scores.n_missing,
+            "n_unjudged_queries": scores.n_unjudged_queries,
+            "n_ties": scores.n_ties,
+            "mean": {str(measure): scores.mean(measure) for measure in scores.per_query},
+            "standard_error": {str(measure): scores.standard_error(measure) for measure in scores.per_query},
+        },
+    )
+
+
+@dataclass(frozen=True)
+class StoredScores:
+    """Scores as they stand in a folder, with what they were made from and the notes that go with them."""
+
+    scores: Scores
+    made_from: Mapping[str, str]
+    notes: Sequence[str]
+
+
+def read_scores(folder: Path) -> StoredScores | None:
+    """The scores in a folder, or None where there are none, or the two files are not of one making."""
+    scores_path, per_query_path = folder / "scores.json", folder / "per_query.csv"
+    try:
+        summary = read_json(scores_path)
+        if summary["per_query_sha256"] != file_sha256(per_query_path):
+            return None
+    except (FileNotFoundError, BadFile, KeyError, TypeError):
+        return None
+    with per_query_path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    measures = [Measure.parse(text) for text in summary["mean"]]
+    scores = Scores(
+        {measure: {row["query_id"]: float(row[str(measure)]) for row in rows} for measure in measures},
+        summary["n_missing"],
+        summary["n_unjudged_queries"],
+        summary["n_ties"],
+    )
+    return StoredScores(scores, summary["made_from"], summary["notes"])

@@ -1,0 +1,1 @@
+"""Databases that SQL runs are over, and the view of them that generators get."""

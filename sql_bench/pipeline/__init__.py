@@ -1,0 +1,1 @@
+"""The stages from questions to scores, in order."""

@@ -1,0 +1,80 @@
+"""From what a user typed to a bench, its systems and its comparators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench_core.plugins.registry import StageSpec
+from sql_bench.backends.duckdb import DuckDbBackend
+from sql_bench.comparators.family import COMPARATORS
+from sql_bench.databases.mirrors import mirror_of
+from sql_bench.datasets.dataset import SqlDataset, load_dataset
+from sql_bench.generators.base import GENERATORS
+from sql_bench.mirror.mirror import Mirror
+from sql_bench.pipeline.compare import ScoredSystem
+from sql_bench.pipeline.run import Bench, System, run_system
+from sql_bench.types import Comparator, Limits
+
+
+@dataclass(frozen=True)
+class DatabaseChoice:
+    """Where the tables are, and the bounds on a statement; None leaves a bound as `Limits` has it."""
+
+    mirror_path: Path | None
+    mirrors_dir: Path
+    timeout_s: float | None
+    memory_mb: int | None
+    max_rows: int | None
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds, the user's before the default ones."""
+        limits = Limits()
+        return replace(
+            limits,
+            timeout_s=self.timeout_s or limits.timeout_s,
+            memory_bytes=self.memory_mb * 1024**2 if self.memory_mb else limits.memory_bytes,
+            max_rows=self.max_rows or limits.max_rows,
+        )
+
+
+@contextmanager
+def open_bench(
+    dataset_name: str, choice: DatabaseChoice, results_dir: Path, tell: Callable[[str], None]
+) -> Iterator[Bench]:
+    """A dataset with its mirror and a running backend, which is stopped at the end."""
+    dataset = load_dataset(dataset_name)
+    mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell)
+    with open_backend(mirror, dataset.card.dialect) as backend:
+        yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell)
+
+
+def open_backend(mirror: Mirror, dialect: str) -> DuckDbBackend:
+    """The guarded DuckDB of a mirror."""
+    return DuckDbBackend(mirror.path, dialect)
+
+
+def make_systems(dataset: SqlDataset, specs: Mapping[str, str]) -> list[System]:
+    """Generators by the names tables show."""
+    return [
+        System(
+            name,
+            GENERATORS.create(StageSpec.parse(text), questions=dataset.questions, predictions=dataset.predictions),
+        )
+        for name, text in specs.items()
+    ]
+
+
+def make_comparators(texts: Iterable[str]) -> dict[str, Comparator]:
+    """Comparators by the names tables show; `answer` where none is named."""
+    return {text: COMPARATORS.create(StageSpec.parse(text)) for text in (tuple(texts) or ("answer",))}
+
+
+def run_systems(bench: Bench, systems: Mapping[str, str], comparators: Iterable[str]) -> list[ScoredSystem]:
+    """Run all systems and compare them in all ways; rows come by comparator, then by system."""
+    made = make_comparators(comparators)
+    by_system = [run_system(bench, system, made) for system in make_systems(bench.dataset, systems)]
+    return [found[position] for position in range(len(made)) for found in by_system]
