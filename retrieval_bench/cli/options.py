@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from retrieval_bench.scoring.measures import Measure
 
 DATASET_HELP = "demo/NAME, r2med/NAME or dir:PATH"
 SYSTEM_HELP = (
@@ -49,3 +54,13 @@ indexes_option = click.option(
     show_default=True,
     help="Folder the indexes are kept in.",
 )
+measure_option = click.option(
+    "--measure", "-m", "measure_texts", multiple=True, metavar="NAME[@K]", help="A measure, as ndcg@10; repeatable."
+)
+
+
+def parse_measures(texts: Sequence[str], default: Sequence[Measure] | None = None) -> list[Measure]:
+    """The measures of `--measure`; those of a table where none is named."""
+    from retrieval_bench.scoring.measures import TABLE_MEASURES, Measure
+
+    return [Measure.parse(text) for text in texts] or list(default or TABLE_MEASURES)

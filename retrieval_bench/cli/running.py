@@ -1,0 +1,152 @@
+"""`run`: systems on datasets, scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_core.cli.options import format_option, results_option
+from bench_core.cli.output import print_table, say
+from bench_core.results.tables import Format
+from retrieval_bench.cli.options import (
+    DATASET_HELP,
+    SYSTEM_HELP,
+    allow_remote_option,
+    cache_option,
+    generator_model_option,
+    indexes_option,
+    measure_option,
+    parameter_option,
+    parse_measures,
+)
+
+if TYPE_CHECKING:
+    from bench_core.errors import BenchError
+    from retrieval_bench.scoring.measures import Measure
+    from retrieval_bench.scoring.scored_runs import ScoredRun
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--dataset", "-d", "datasets", multiple=True, help=f"{DATASET_HELP}; repeatable.")
+@click.option("--retriever", "-r", "retrievers", multiple=True, help=f"{SYSTEM_HELP} Repeatable.")
+@parameter_option
+@click.option("--fuse", "fused", multiple=True, metavar="SYSTEM", help="A system to fuse with the other --fuse ones.")
+@click.option("--method", default="rrf", show_default=True, help="How they are fused; arguments as ,key=value.")
+@click.option("--rerank", "rerankers", multiple=True, help="Order each of these systems anew; repeatable.")
+@click.option("--depth", type=click.IntRange(min=1), help="Documents a reranker sees [default: 100].")
+@click.option("--keep", type=click.Choice(["reranked", "all"]), help="What stays beside them [default: reranked].")
+@generator_model_option
+@cache_option
+@allow_remote_option
+@click.option(
+    "--experiment", "-e", type=_PATH, help="YAML file of datasets and systems; --dataset replaces its datasets."
+)
+@click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
+@measure_option
+@results_option
+@indexes_option
+@format_option
+def run(
+    datasets: Sequence[str],
+    retrievers: Sequence[str],
+    parameters: Sequence[str],
+    fused: Sequence[str],
+    method: str,
+    rerankers: Sequence[str],
+    depth: int | None,
+    keep: str | None,
+    generator_model: str,
+    cache_dir: Path | None,
+    allow_remote: bool,
+    experiment: Path | None,
+    k: int | None,
+    measure_texts: Sequence[str],
+    results_dir: Path,
+    indexes_dir: Path,
+    form: Format,
+) -> None:
+    """Search every dataset with every system, score the runs, print the table.
+
+    Systems are those of --retriever, the fusion of the --fuse ones, and with --rerank each of these reranked as well.
+    What is there already and whole is not made again. Where one system fails, the others go on.
+    """
+    from bench_core.errors import BenchError, UserError
+    from bench_core.runs.config import load_config
+    from retrieval_bench.pipeline.experiment import RetrievalExperiment
+    from retrieval_bench.pipeline.system import system_texts
+    from retrieval_bench.reports.tables import scores_table
+
+    systems = system_texts(retrievers, fused, method, rerankers, depth, keep)
+    if experiment is not None:
+        if systems:
+            raise UserError("Systems are named by --experiment or by --retriever, --fuse and --rerank, not by both.")
+        loaded = load_config(experiment, RetrievalExperiment)
+        pairs = [(name, text) for grid in loaded.grids for name in datasets or grid.datasets for text in grid.systems]
+        k = k or loaded.k
+    else:
+        pairs = [(name, text) for name in datasets for text in systems]
+    if not pairs:
+        raise UserError("Give --dataset and --retriever (or --fuse), or --experiment FILE.")
+    measures = parse_measures(measure_texts)
+    where = Where(results_dir, indexes_dir, cache_dir, allow_remote)
+    runs, failures = [], []
+    for outcome in outcomes(pairs, parameters, generator_model, k, where, measures):
+        if not isinstance(outcome, BenchError):
+            runs.append(outcome)
+            continue
+        if len(pairs) == 1:
+            raise outcome
+        failures.append(outcome)
+        say(f"Failed: {outcome}")
+    if runs:
+        print_table(scores_table(runs, measures), form)
+    if failures:
+        raise BenchError(f"{len(failures)} of {len(pairs)} runs failed, as told above; the others are kept.")
+
+
+@dataclass(frozen=True)
+class Where:
+    """Folders, and what may leave this machine."""
+
+    results_dir: Path
+    indexes_dir: Path
+    cache_dir: Path | None
+    allow_remote: bool
+
+
+def outcomes(
+    pairs: Sequence[tuple[str, str]],
+    parameters: Sequence[str],
+    generator_model: str,
+    k: int | None,
+    where: Where,
+    measures: Sequence[Measure],
+) -> Iterator[ScoredRun | BenchError]:
+    """Run pairs of a dataset and a system, in order; what fails for another reason than the user's mistake is given."""
+    from bench_core.errors import BenchError, UserError
+    from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
+    from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.pipeline.run import Workspace, run_system
+    from retrieval_bench.pipeline.system import Setting, create_system
+
+    models = LanguageModelSettings(where.cache_dir or default_store_dir(), generator_model)
+    workspace = Workspace(where.results_dir, where.indexes_dir, say, where.allow_remote)
+    for name, text in pairs:  # a misspelt system is told before the first corpus is read
+        create_system(text, Setting(name, parameters, models))
+    loaded: str | None = None
+    for name, text in pairs:
+        if name != loaded:  # one corpus is held at a time
+            dataset, loaded = load_dataset(name), name
+        system = create_system(text, Setting(dataset.card.dataset_id, parameters, models))
+        try:
+            yield run_system(dataset, system, k or dataset.card.k, workspace, measures)
+        except UserError:
+            raise
+        except BenchError as error:
+            yield error

@@ -1,0 +1,171 @@
+"""`score`, `table`, `compare` and `gains`: runs and what they score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_core.cli.options import format_option, results_option
+from bench_core.cli.output import print_table, say
+from bench_core.results.tables import Format
+from retrieval_bench.cli.options import (
+    SYSTEM_HELP,
+    allow_remote_option,
+    cache_option,
+    dataset_option,
+    generator_model_option,
+    indexes_option,
+    measure_option,
+    parse_measures,
+)
+from retrieval_bench.cli.running import Where, outcomes
+
+if TYPE_CHECKING:
+    pass
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--run", "run_path", type=_PATH, required=True, help="A TREC run file, gzipped or not.")
+@click.option("--qrels", "qrels_path", type=_PATH, help="A TREC or BEIR qrels file, gzipped or not.")
+@click.option("--dataset", "-d", "dataset", help="Score against a dataset's judgments instead.")
+@click.option("-k", "k", type=click.IntRange(min=1), help="Cut the run to its k best before scoring.")
+@measure_option
+@click.option("--per-query", is_flag=True, help="One row a query instead of the means.")
+@format_option
+def score(
+    run_path: Path,
+    qrels_path: Path | None,
+    dataset: str | None,
+    k: int | None,
+    measure_texts: Sequence[str],
+    per_query: bool,
+    form: Format,
+) -> None:
+    """Score any TREC run, ours or not, with trec_eval's figures."""
+    from bench_core.errors import UserError
+    from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.rankings.trec import read_qrels
+    from retrieval_bench.reports.tables import per_query_table, scores_table
+    from retrieval_bench.scoring.measures import DEFAULT_MEASURES
+    from retrieval_bench.scoring.score import check_same_collection
+    from retrieval_bench.scoring.score import score as score_run
+    from retrieval_bench.scoring.scored_runs import ScoredRun, read_canonical_run
+
+    if (qrels_path is None) == (dataset is None):
+        raise UserError("Give either --qrels FILE or --dataset NAME to say what the run is scored against.")
+    measures = parse_measures(measure_texts, DEFAULT_MEASURES)
+    qrels = read_qrels(qrels_path) if qrels_path is not None else load_dataset(str(dataset)).qrels
+    ranked = {query_id: ranking[:k] for query_id, ranking in read_canonical_run(run_path).items()}
+    name = str(dataset) if qrels_path is None else qrels_path.name
+    check_same_collection(ranked, qrels)
+    scored = ScoredRun(name, run_path.name, run_path.parent, score_run(ranked, qrels, measures))
+    print_table(per_query_table(scored) if per_query else scores_table([scored], measures), form)
+
+
+@click.command()
+@click.option("--dataset", "-d", "dataset", help="Only the runs on this dataset.")
+@measure_option
+@results_option
+@format_option
+def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, form: Format) -> None:
+    """Print the table of all complete runs in the results folder."""
+    from bench_core.errors import UserError
+    from retrieval_bench.reports.tables import scores_table
+    from retrieval_bench.scoring.scored_runs import stored_runs
+
+    runs = [run for run in stored_runs(results_dir) if dataset is None or run.dataset_id == dataset]
+    if not runs:
+        where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
+        raise UserError(f"There is no complete run in {where}; make one with `retrieval-bench run`.")
+    print_table(scores_table(runs, parse_measures(measure_texts)), form)
+
+
+@click.command()
+@dataset_option
+@click.option("--baseline", "-b", required=True, help=f"The system the others are compared with. {SYSTEM_HELP}")
+@click.option("--retriever", "-r", "retrievers", multiple=True, required=True, help="A system to compare; repeatable.")
+@click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
+@click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
+@click.option(
+    "--permutations",
+    "n_permutations",
+    type=click.IntRange(min=100),
+    default=100_000,
+    show_default=True,
+    help="Resamplings.",
+)
+@generator_model_option
+@cache_option
+@allow_remote_option
+@results_option
+@indexes_option
+@format_option
+def compare(
+    dataset: str,
+    baseline: str,
+    retrievers: Sequence[str],
+    measure_text: str,
+    k: int | None,
+    n_permutations: int,
+    generator_model: str,
+    cache_dir: Path | None,
+    allow_remote: bool,
+    results_dir: Path,
+    indexes_dir: Path,
+    form: Format,
+) -> None:
+    """Compare systems with a baseline, query by query: wins, losses and a paired randomisation test."""
+    from bench_core.errors import BenchError
+    from retrieval_bench.reports.tables import comparison_table
+    from retrieval_bench.scoring.measures import Measure
+
+    measure = Measure.parse(measure_text)
+    pairs = [(dataset, text) for text in (baseline, *retrievers)]
+    where = Where(results_dir, indexes_dir, cache_dir, allow_remote)
+    runs = []
+    for outcome in outcomes(pairs, (), generator_model, k, where, [measure]):
+        if isinstance(outcome, BenchError):
+            raise outcome
+        runs.append(outcome)
+    print_table(comparison_table(runs[0], runs[1:], measure, n_permutations), form)
+
+
+@click.command()
+@dataset_option
+@click.option("--retriever", "-r", "retriever", required=True, help="A system that generates, as 'hyde > bm25'.")
+@click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
+@generator_model_option
+@cache_option
+@allow_remote_option
+@results_option
+@indexes_option
+@format_option
+def gains(
+    dataset: str,
+    retriever: str,
+    measure_text: str,
+    generator_model: str,
+    cache_dir: Path | None,
+    allow_remote: bool,
+    results_dir: Path,
+    indexes_dir: Path,
+    form: Format,
+) -> None:
+    """Show query by query what generation changed, what it brought, and what a gained point has cost."""
+    from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
+    from retrieval_bench.datasets.dataset import load_dataset
+    from retrieval_bench.pipeline.run import Workspace
+    from retrieval_bench.pipeline.system import Setting, create_system
+    from retrieval_bench.reports.gains import gains_table
+    from retrieval_bench.scoring.measures import Measure
+
+    loaded = load_dataset(dataset)
+    models = LanguageModelSettings(cache_dir or default_store_dir(), generator_model)
+    system = create_system(retriever, Setting(loaded.card.dataset_id, (), models))
+    workspace = Workspace(results_dir, indexes_dir, say, allow_remote)
+    print_table(gains_table(loaded, system, loaded.card.k, workspace, Measure.parse(measure_text)), form)

@@ -1,0 +1,109 @@
+"""`score`, `table` and `compare`: scored runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench_core.cli.options import format_option, results_option
+from bench_core.cli.output import print_table
+from bench_core.results.tables import Format
+from sql_bench.cli.options import (
+    comparator_option,
+    database_options,
+    dataset_option,
+    generators_option,
+)
+from sql_bench.cli.running import run_all
+
+if TYPE_CHECKING:
+    pass
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@dataset_option
+@click.option(
+    "--predictions", "predictions_path", required=True, help="A file of predictions, or the name of an embedded one."
+)
+@comparator_option
+@database_options
+@click.option("--per-question", "view", flag_value="questions", help="One row a question instead of the totals.")
+@click.option("--disagreements", "view", flag_value="disagreements", help="Where the comparators differ, by kind.")
+@results_option
+@format_option
+def score(
+    dataset: str,
+    predictions_path: str,
+    comparators: Sequence[str],
+    view: str | None,
+    results_dir: Path,
+    form: Format,
+    **database: Any,
+) -> None:
+    """Score a file of predictions made elsewhere: `question_id` with `response` (model text) or `sql`."""
+    from sql_bench.reports.tables import disagreements_table, per_question_table, scores_table
+
+    tables = {None: scores_table, "questions": per_question_table, "disagreements": disagreements_table}
+    name = Path(predictions_path).name.removesuffix(".gz").removesuffix(".jsonl")
+    systems = {name: f"replay,path={predictions_path}"}
+    scored = run_all(dataset, systems, comparators, results_dir, database)
+    print_table(tables[view](scored), form)
+
+
+@click.command()
+@click.option("--dataset", "-d", "dataset", help="Only the runs on this dataset.")
+@results_option
+@format_option
+def table(dataset: str | None, results_dir: Path, form: Format) -> None:
+    """Print the table of all scored runs in the results folder."""
+    from bench_core.errors import UserError
+    from sql_bench.pipeline.compare import stored_systems
+    from sql_bench.reports.tables import scores_table
+
+    scored = [system for system in stored_systems(results_dir) if dataset is None or system.dataset_id == dataset]
+    if not scored:
+        where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
+        raise UserError(f"There is no scored run in {where}; make one with `sql-bench run`.")
+    print_table(scores_table(scored), form)
+
+
+@click.command()
+@dataset_option
+@click.option("--baseline", "-b", required=True, help="The generator the others are compared with.")
+@generators_option
+@click.option("--comparator", "-c", "comparator", default="answer", show_default=True, help="How results are compared.")
+@click.option(
+    "--permutations",
+    "n_permutations",
+    type=click.IntRange(min=100),
+    default=100_000,
+    show_default=True,
+    help="Resamplings.",
+)
+@database_options
+@results_option
+@format_option
+def compare(
+    dataset: str,
+    baseline: str,
+    generators: Sequence[str],
+    comparator: str,
+    n_permutations: int,
+    results_dir: Path,
+    form: Format,
+    **database: Any,
+) -> None:
+    """Compare generators with a baseline, question by question: wins, losses and a paired randomisation test."""
+    from bench_core.errors import UserError
+    from sql_bench.reports.tables import comparison_table
+
+    if len({baseline, *generators}) <= len(generators):
+        raise UserError("A system cannot be compared with itself; name each one once.")
+    systems = {name: name for name in (baseline, *generators)}
+    first, *others = run_all(dataset, systems, [comparator], results_dir, database)
+    print_table(comparison_table(first, others, n_permutations), form)

@@ -1,0 +1,56 @@
+"""`generate` and `execute`: single stages of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench_core.cli.options import results_option
+from bench_core.cli.output import say
+from sql_bench.cli.options import (
+    database_options,
+    dataset_option,
+    generators_option,
+)
+
+if TYPE_CHECKING:
+    pass
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@dataset_option
+@generators_option
+@database_options
+@results_option
+def generate(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
+    """Write predictions.jsonl for each generator; asks only for what is missing."""
+    from sql_bench.pipeline.run import generate as generate_predictions
+    from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
+
+    with open_bench(dataset, DatabaseChoice(**database), results_dir, say) as bench:
+        for system in make_systems(bench.dataset, {name: name for name in generators}):
+            folder, _ = generate_predictions(bench, system)
+            click.echo(str(folder.path))
+
+
+@click.command()
+@dataset_option
+@generators_option
+@database_options
+@results_option
+def execute(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
+    """Write executions.jsonl for each generator; runs only what is missing."""
+    from sql_bench.pipeline.run import execute_predictions
+    from sql_bench.pipeline.run import generate as generate_predictions
+    from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
+
+    with open_bench(dataset, DatabaseChoice(**database), results_dir, say) as bench:
+        for system in make_systems(bench.dataset, {name: name for name in generators}):
+            folder, predictions = generate_predictions(bench, system)
+            executed, _ = execute_predictions(bench, folder, predictions, frozenset())
+            click.echo(str(executed.path))
