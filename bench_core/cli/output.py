@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import click
 
 from bench_core.results.tables import Format, Table
+from bench_core.results.terminal import printable
+
+_VIEW = "bench_core.table_view"
+_PLAIN = str.maketrans({"─": "-", "–": "-", "…": "~", "±": "+", "×": "x", "→": ">"})
+"""What stands for our own signs where a terminal's encoding lacks them, each as wide as it is."""
+
+
+@dataclass(frozen=True)
+class TableView:
+    """What of a table the user asked for.
+
+    Attributes:
+        wide: all columns and whole texts, whatever the terminal's width.
+        columns: names of the columns to show, in this order; none: the table's own.
+    """
+
+    wide: bool = False
+    columns: Sequence[str] = ()
+
+
+def choose_view(view: TableView) -> None:
+    """Keep what the user asked for with the command that runs; the tables it prints keep to it."""
+    click.get_current_context().meta[_VIEW] = view
+
+
+def chosen_view() -> TableView:
+    """What the user of the command that runs asked for."""
+    context = click.get_current_context(silent=True)
+    view: TableView = context.meta.get(_VIEW, TableView()) if context else TableView()
+    return view
 
 
 def print_table(table: Table, form: Format) -> None:
-    """Write a table to standard output; what stands below it goes to standard error where the form has no place."""
-    click.echo(table.render(form), nl=False)
+    """Write a table to standard output; what stands below it goes to standard error where the form has no place.
+
+    On a terminal the form `rich` fits its width; elsewhere all columns are written, so that equal tables are equal
+    bytes.
+
+    Raises:
+        UserError: the user asked for a column that the table does not have.
+    """
+    view = chosen_view()
+    if view.columns:
+        table = table.with_columns(view.columns)
+    on_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if on_terminal and not view.wide else None
+    styled = on_terminal and os.environ.get("TERM") != "dumb"
+    _write(table.render(form, width, styled), err=False)
     if form == "csv":
         for note in table.notes:
             say(note)
@@ -17,4 +66,23 @@ def print_table(table: Table, form: Format) -> None:
 
 def say(message: str) -> None:
     """Tell the user what happens; on standard error, so that standard output stays the result."""
-    click.echo(message, err=True)
+    _write("\n".join(printable(line) for line in message.split("\n")) + "\n", err=True)
+
+
+def _write(text: str, err: bool) -> None:
+    """Write to a standard stream; what its encoding lacks is replaced, and a message nobody can read is dropped.
+
+    A terminal may be set to Latin-1, where a dash of ours does not exist, and a service may have closed standard
+    error: neither may end a run.
+    """
+    stream = sys.stderr if err else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    try:
+        click.echo(text, nl=False, err=err)
+    except (OSError, ValueError):  # ValueError: the stream is closed
+        if not err:
+            raise

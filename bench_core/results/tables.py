@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from bench_core.errors import UserError
+from bench_core.plugins.registry import did_you_mean
 
 Format = Literal["rich", "markdown", "latex", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("rich", "markdown", "latex", "csv", "json")
-
-_WIDEST_TEXT = 72
 
 Cell = str | int | float | bool | None
 
@@ -22,44 +23,81 @@ class Column:
     """A column of a table.
 
     Attributes:
-        name: the key in CSV and JSON.
+        name: the key in CSV and JSON, and what `--columns` takes.
         header: what people read.
         decimals: digits after the point of its floats, in the forms for people.
         optional: left out of the forms for people where every cell is 0 or missing; machines always get it.
+        priority: which columns a narrow terminal shows: 1 is shown at any width (what a row is, the headline measure
+            with its interval, what fails); of the others the highest number is left out first, then the rightmost.
+        least: a terminal may cut the texts of the column to this many characters, and not further while there is
+            another column to leave out. Names that are typed again have a large one.
+        wraps: its texts are sentences: too long for the terminal, they go on below themselves instead of being cut.
+        best: which of a group's values a terminal shows in bold (`Table.groups`).
     """
 
     name: str
     header: str
     decimals: int = 4
     optional: bool = False
+    priority: int = 2
+    least: int = 20
+    wraps: bool = False
+    best: Literal["highest", "lowest"] | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under columns; `notes` stand below it (what N is, what was left out, how a figure was made)."""
+    """Rows under columns; `notes` stand below it (what N is, what was left out, how a figure was made).
+
+    Attributes:
+        groups: names of the columns whose values make a group: the best of each is shown in bold (`Column.best`).
+    """
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = field(default_factory=tuple)
+    groups: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         wrong = [row for row in self.rows if len(row) != len(self.columns)]
         if wrong:
             raise ValueError(f"{self.title}: a row has {len(wrong[0])} cells for {len(self.columns)} columns")
 
-    def render(self, form: Format) -> str:
-        """The table as text that ends with a newline."""
-        forms = {
-            "rich": self._for_people()._rich,
-            "markdown": self._for_people()._markdown,
-            "latex": self._for_people()._latex,
-            "csv": self._csv,
-            "json": self._json,
-        }
+    def render(self, form: Format, width: int | None = None, styled: bool = False) -> str:
+        """The table as text that ends with a newline.
+
+        Args:
+            form: how it is written.
+            width: characters of a terminal's line, which the form `rich` keeps to; None: all columns, whole texts.
+            styled: the form `rich` may use bold.
+        """
+        shown = self.for_people()
+        if form == "rich":
+            from bench_core.results.terminal import terminal_text
+
+            return terminal_text(shown, width, styled)
+        forms = {"markdown": shown._markdown, "latex": shown._latex, "csv": self._csv, "json": self._json}
         return forms[form]()
 
-    def _for_people(self) -> Table:
+    def with_columns(self, names: Sequence[str]) -> Table:
+        """The columns of these names, in this order, and shown whatever they hold.
+
+        Raises:
+            UserError: the table has no such column, or a name is given twice.
+        """
+        known = [column.name for column in self.columns]
+        for name in names:
+            if name not in known:
+                meant = did_you_mean(name, known)
+                raise UserError(f"The table has no column {name!r}{meant}; it has {', '.join(known)}.")
+            if names.count(name) > 1:
+                raise UserError(f"The column {name} is given twice; give it once.")
+        places = [known.index(name) for name in names]
+        columns = [replace(self.columns[place], optional=False, priority=1) for place in places]
+        return replace(self, columns=columns, rows=[[row[place] for place in places] for row in self.rows])
+
+    def for_people(self) -> Table:
         """The table without optional columns that say nothing."""
         shown = [
             index
@@ -67,57 +105,31 @@ class Table:
             if not column.optional or any(row[index] not in (None, 0) for row in self.rows)
         ]
         rows = [[row[index] for index in shown] for row in self.rows]
-        return Table(self.title, [self.columns[index] for index in shown], rows, self.notes)
+        return replace(self, columns=[self.columns[index] for index in shown], rows=rows)
 
-    def _text_rows(self, missing: str) -> list[list[str]]:
+    def text_rows(self, missing: str) -> list[list[str]]:
+        """The cells as people read them; `missing` stands for a cell without a value."""
         return [
             [_text(cell, column.decimals, missing) for cell, column in zip(row, self.columns, strict=True)]
             for row in self.rows
         ]
 
-    def _is_numeric(self, index: int) -> bool:
+    def is_numeric(self, index: int) -> bool:
+        """Whether a column holds numbers, and at least one."""
         cells = [row[index] for row in self.rows if row[index] is not None]
         return bool(cells) and all(isinstance(cell, int | float) for cell in cells)
-
-    def _rich(self) -> str:
-        from rich import box
-        from rich.console import Console
-        from rich.measure import Measurement
-        from rich.table import Table as RichTable
-        from rich.text import Text
-
-        table = RichTable(title=Text(self.title), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-        for index, column in enumerate(self.columns):
-            numeric = self._is_numeric(index)
-            table.add_column(
-                Text(column.header),
-                justify="right" if numeric else "left",
-                no_wrap=numeric,
-                max_width=None if numeric else _WIDEST_TEXT,
-                overflow="fold",
-            )
-        for row in self._text_rows("–"):
-            table.add_row(*(Text(cell) for cell in row))
-        # As wide as the content needs, whatever the terminal: same input, same bytes. Long text is folded, not cut.
-        unbounded = Console(width=100_000)
-        width = max(Measurement.get(unbounded, unbounded.options, table).maximum, len(self.title) + 1)
-        buffer = io.StringIO()
-        console = Console(file=buffer, width=width, color_system=None)
-        console.print(table)
-        lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
-        return "\n".join([*lines, *self.notes]).rstrip() + "\n"
 
     def _markdown(self) -> str:
         def line(cells: Sequence[str]) -> str:
             return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
-        rule = [("---:" if self._is_numeric(index) else "---") for index in range(len(self.columns))]
+        rule = [("---:" if self.is_numeric(index) else "---") for index in range(len(self.columns))]
         lines = [
             f"**{self.title}**",
             "",
             line([column.header for column in self.columns]),
             line(rule),
-            *(line(row) for row in self._text_rows("–")),
+            *(line(row) for row in self.text_rows("–")),
         ]
         notes = [f"\n{note}" for note in self.notes]
         return "\n".join([*lines, *notes]) + "\n"
@@ -126,7 +138,7 @@ class Table:
         def line(cells: Sequence[str]) -> str:
             return " & ".join(_latex_escaped(cell) for cell in cells) + r" \\"
 
-        alignment = "".join("r" if self._is_numeric(index) else "l" for index in range(len(self.columns)))
+        alignment = "".join("r" if self.is_numeric(index) else "l" for index in range(len(self.columns)))
         return "\n".join(
             [
                 r"\begin{table}",
@@ -135,7 +147,7 @@ class Table:
                 r"\toprule",
                 line([column.header for column in self.columns]),
                 r"\midrule",
-                *(line(row) for row in self._text_rows("--")),
+                *(line(row) for row in self.text_rows("--")),
                 r"\bottomrule",
                 r"\end{tabular}",
                 *(rf"\par {_latex_escaped(note)}" for note in self.notes),

@@ -1,0 +1,193 @@
+"""Lay a table out for a terminal: the columns that fit, texts cut where they must be, one line a row."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench_core.results.tables import Cell, Column, Table
+
+_MISSING = "–"
+_GAP = 3
+"""Characters between two columns: what rich's box draws, and a space on each side."""
+_MARGIN = 2
+"""Characters beside the columns: one at each end of a line."""
+_NARROWEST = 4
+"""A text that is cut further than this says nothing."""
+
+
+def printable(text: str) -> str:
+    r"""The text with what a terminal would act on written out: `\x1b`, `\n`, `\u202e`.
+
+    These are the control, format, line and paragraph separator characters of Unicode (categories Cc, Cf, Zl, Zp): an
+    escape sequence in a model's answer moves the cursor, a direction mark turns what stands behind it around.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
+        else character
+        for character in text
+    )
+
+
+def terminal_text(table: Table, width: int | None, styled: bool) -> str:
+    """The table as lines for a terminal.
+
+    Args:
+        width: characters of a line; None: all columns, whole texts, notes unbroken.
+        styled: the best of each group is bold.
+    """
+    texts = [[printable(text) for text in row] for row in table.text_rows(_MISSING)]
+    measured = [
+        _measure(index, column, table.is_numeric(index), [row[index] for row in texts])
+        for index, column in enumerate(table.columns)
+    ]
+    if width is None:
+        shown, headers = [(one.index, one.natural) for one in measured], [one.header for one in measured]
+    else:
+        shown, headers = _fitted(measured, width - _MARGIN)
+    lines = _drawn(table, texts, shown, headers, styled)
+    notes = [printable(note) for note in table.notes]
+    left_out = [column.name for index, column in enumerate(table.columns) if index not in dict(shown)]
+    if left_out:
+        notes.append(f"Not shown for want of room: {', '.join(left_out)} (--wide, or --columns NAME,…).")
+    title = [printable(table.title)]
+    if width is not None:
+        title, notes = ([part for text in texts for part in _wrapped(text, width)] for texts in (title, notes))
+    return "\n".join([*title, *lines, *notes]).rstrip() + "\n"
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A column with the widths it can have, in characters.
+
+    Attributes:
+        cuttable: its texts may be cut; numbers are not.
+        natural: every text and the header on one line, whole.
+        folded: the same with the header's words on lines of their own.
+        least: what it may be cut to before another column is left out.
+    """
+
+    index: int
+    priority: int
+    header: str
+    cuttable: bool
+    natural: int
+    folded: int
+    least: int
+
+
+def _measure(index: int, column: Column, numeric: bool, texts: Sequence[str]) -> _Measured:
+    from rich.cells import cell_len
+
+    header = printable(column.header)
+    widest = max(map(cell_len, texts), default=0)
+    folded = max(widest, *(cell_len(word) for word in header.split() or [""]))
+    least = folded if numeric else min(folded, column.least)
+    return _Measured(index, column.priority, header, not numeric, max(widest, cell_len(header)), folded, least)
+
+
+def _fitted(measured: Sequence[_Measured], room: int) -> tuple[list[tuple[int, int]], list[str]]:
+    """Which columns are shown, each with its width, and their headers; a header is folded only where room is short."""
+    if _needed([one.natural for one in measured]) <= room:
+        return [(one.index, one.natural) for one in measured], [one.header for one in measured]
+    shown = list(measured)
+    widths = {one.index: one.least for one in shown}
+    while (short := _needed([widths[one.index] for one in shown]) - room) > 0:
+        worst = max(shown, key=lambda one: (one.priority, one.index))
+        cuttable = [one for one in shown if one.cuttable and widths[one.index] > _NARROWEST]
+        if worst.priority > 1 and len(shown) > 1:
+            shown.remove(worst)
+        elif cuttable:
+            widths[max(cuttable, key=lambda one: widths[one.index]).index] -= 1
+        elif len(shown) > 1:
+            shown.remove(worst)
+        else:
+            widths[worst.index] = max(1, widths[worst.index] - short)
+            break
+    _widen(shown, widths, {one.index: one.folded for one in shown}, room)
+    _widen(shown, widths, {one.index: one.natural for one in shown}, room)
+    return (
+        [(one.index, widths[one.index]) for one in shown],
+        ["\n".join(_wrapped(one.header, widths[one.index])) for one in shown],
+    )
+
+
+def _widen(shown: Sequence[_Measured], widths: dict[int, int], wanted: Mapping[int, int], room: int) -> None:
+    """Give the room that is left to the columns that want it, the ones that matter most first."""
+    left = room - _needed([widths[one.index] for one in shown])
+    for one in sorted(shown, key=lambda one: (one.priority, one.index)):
+        more = max(0, min(left, wanted[one.index] - widths[one.index]))
+        widths[one.index] += more
+        left -= more
+
+
+def _needed(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _drawn(
+    table: Table, texts: Sequence[Sequence[str]], shown: Sequence[tuple[int, int]], headers: Sequence[str], styled: bool
+) -> list[str]:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, header_style="")
+    for (index, width), header in zip(shown, headers, strict=True):
+        column = table.columns[index]
+        drawn.add_column(
+            Text(header),
+            justify="right" if table.is_numeric(index) else "left",
+            width=width,
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ellipsis",
+        )
+    bold = _best_cells(table, texts) if styled else set()
+    for number, row in enumerate(texts):
+        drawn.add_row(*(Text(row[index], style="bold" if (number, index) in bold else "") for index, _ in shown))
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=_needed([width for _, width in shown]) + _MARGIN,
+        force_terminal=styled,
+        color_system="standard" if styled else None,
+        no_color=True,
+        legacy_windows=False,
+        _environ={},
+    )
+    console.print(drawn)
+    return [line.rstrip() for line in buffer.getvalue().splitlines()]
+
+
+def _best_cells(table: Table, texts: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
+    """(row, column) of the best values of each group with at least two; equal as shown is equal."""
+    places = [index for index, column in enumerate(table.columns) if column.name in table.groups]
+    groups: dict[tuple[Cell, ...], list[int]] = {}
+    for number, row in enumerate(table.rows):
+        groups.setdefault(tuple(row[place] for place in places), []).append(number)
+    found: set[tuple[int, int]] = set()
+    for index, column in enumerate(table.columns):
+        if column.best is None:
+            continue
+        for numbers in groups.values():
+            values = {
+                number: value for number in numbers if isinstance(value := table.rows[number][index], int | float)
+            }
+            if len(values) > 1:
+                chosen = max if column.best == "highest" else min
+                best = texts[chosen(values, key=lambda number: values[number])][index]
+                found |= {(number, index) for number in values if texts[number][index] == best}
+    return found

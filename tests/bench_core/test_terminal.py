@@ -1,0 +1,122 @@
+"""Tables on a terminal: lines that fit, rows of one line, the columns that matter."""
+
+import pytest
+
+from bench_core.errors import UserError
+from bench_core.results.tables import Column, Table
+from bench_core.results.terminal import printable
+
+WIDTHS = (80, 100, 120, 200)
+_HEADLINE = [
+    Column("dataset", "dataset", priority=1),
+    Column("system", "system", priority=1, least=40),
+    Column("ndcg@10", "nDCG@10", priority=1, best="highest"),
+    Column("se", "±SE", priority=1),
+]
+WIDE = Table(
+    "Retrieval of a title that is longer than a narrow terminal's line, so that it goes on below itself here",
+    [*_HEADLINE, *(Column(f"m{number}", f"measure number {number}") for number in range(12))],
+    [
+        ["demo/evidence", "rrf(bm25-qs, dense,model=minilm),k=30 > monot5,keep=all", 0.3897, 0.0442, *[0.1] * 12],
+        ["demo/evidence", "bm25", 0.3313, 0.0314, *[0.25] * 12],
+        ["demo/qa", "bm25", 0.9, 0.01, *[0.5] * 12],
+        ["demo/qa", "bm25-qs", None, None, *[0.5] * 12],
+    ],
+    ["Means over all judged queries; " * 6],
+    groups=("dataset",),
+)
+
+
+def rows_of(text: str) -> list[str]:
+    lines = text.splitlines()
+    rule = next(number for number, line in enumerate(lines) if line.startswith("──"))
+    return lines[rule + 1 :]
+
+
+@pytest.mark.parametrize("width", [*WIDTHS, 40, 20])
+def test_no_line_is_wider_than_the_terminal_and_each_row_is_one_line(width):
+    text = WIDE.render("rich", width)
+    rows = rows_of(text)[: len(WIDE.rows)]
+    assert max(map(len, text.splitlines())) <= width
+    assert all(row.strip()[:1] == name[:1] for row, (name, *_) in zip(rows, WIDE.rows, strict=True))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_matters_most_is_there_at_every_width(width):
+    text = WIDE.render("rich", width)
+    for header in ("dataset", "system", "nDCG@10", "±SE"):
+        assert header in text
+    assert "rrf(bm25-qs, dense,model=minilm),k=30 >" in text and "0.3897" in text and "0.0442" in text
+
+
+def test_what_is_left_out_is_named_and_the_least_goes_first():
+    narrow = Table(
+        "t", [Column("a", "a", priority=1), Column("b", "b", priority=3), Column("c", "c")], [["x" * 12] * 3]
+    )
+    assert "Not shown for want of room: b (" in narrow.render("rich", 32).replace("\n", " ")
+    assert "Not shown" not in narrow.render("rich", 44)
+
+
+def test_a_wider_terminal_shows_no_fewer_columns():
+    shown = [WIDE.render("rich", width).count("measure") for width in WIDTHS]
+    assert shown == sorted(shown) and shown[0] < shown[-1]
+
+
+def test_long_text_is_cut_and_the_cut_is_shown():
+    table = Table("t", [Column("a", "a"), Column("b", "b")], [["name", "word " * 60]])
+    row = rows_of(table.render("rich", 80))[0]
+    assert row.endswith("…") and len(row) <= 80
+    assert rows_of(table.render("rich"))[0].count("word") == 60
+
+
+def test_sentences_go_on_below_themselves_at_word_ends():
+    table = Table("t", [Column("a", "a"), Column("b", "b", wraps=True)], [["name", "a whole sentence " * 20]])
+    text = table.render("rich", 80)
+    assert text.count("sentence") == 20 and "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_notes_are_broken_between_words():
+    lines = WIDE.render("rich", 80).splitlines()
+    assert sum("Means over all judged queries;" in line for line in lines) > 1
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_wide_characters_take_two_places():
+    table = Table("t", [Column("a", "a"), Column("b", "b")], [["急性心筋梗塞の治療" * 8, "x"]])
+    from rich.cells import cell_len
+
+    assert max(map(cell_len, table.render("rich", 80).splitlines())) <= 80
+
+
+def test_the_best_of_each_group_is_bold_and_ties_share_it():
+    bold = "\x1b[1m"
+    text = WIDE.render("rich", 80, styled=True)
+    assert [line.count(bold) for line in rows_of(text)[:4]] == [1, 0, 0, 0], "a group of one value has no best"
+    tied = Table("t", [Column("a", "a", best="lowest")], [[0.12341], [0.12342], [0.5]])
+    assert [line.count(bold) for line in rows_of(tied.render("rich", 80, styled=True))] == [1, 1, 0]
+    assert "\x1b" not in WIDE.render("rich", 80)
+
+
+def test_nothing_that_a_terminal_acts_on_is_printed():
+    hostile = "a\x1b[2J\nb\x07\u202ec\x9b1m\u2028"
+    table = Table(hostile, [Column("a", hostile)], [[hostile]], [hostile])
+    for width in (None, 80):
+        text = table.render("rich", width)
+        assert not any(sign in text for sign in "\x1b\x07\u202e\x9b\u2028")
+        assert text.count("\\x1b[2J\\nb") == 4
+    assert printable("né – ok 😀") == "né – ok 😀"
+
+
+def test_columns_are_chosen_by_their_names_in_csv():
+    chosen = WIDE.with_columns(["m3", "system"])
+    assert chosen.render("csv").splitlines()[0] == "m3,system"
+    with pytest.raises(UserError, match=r"no column 'sistem' \(did you mean system\?\)"):
+        WIDE.with_columns(["sistem"])
+    with pytest.raises(UserError, match="twice"):
+        WIDE.with_columns(["m3", "m3"])
+
+
+def test_a_chosen_column_is_shown_though_it_says_nothing():
+    table = Table("t", [Column("a", "a"), Column("b", "bees", optional=True)], [["x", 0]])
+    assert "bees" in table.with_columns(["a", "b"]).render("rich")
