@@ -10,10 +10,7 @@ import click
 
 from bench_core.cli.output import say
 from bench_core.errors import BenchError
-from bench_core.plugins.registry import plugin_place
-
-DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
-"""Set to 1, an error comes with its traceback."""
+from bench_core.plugins.failures import debugging, sentence_of
 
 
 class BenchGroup(click.Group):
@@ -34,20 +31,7 @@ class BenchGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except Exception as error:  # the one place that decides how a failure looks
-            if os.environ.get(DEBUG_VARIABLE) == "1":
+            if debugging():
                 raise
-            click.echo(f"Error: {_sentence(error)}", err=True)
+            click.echo(f"Error: {sentence_of(error)}", err=True)
             ctx.exit(error.exit_code if isinstance(error, BenchError) else 1)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, BenchError):
-        return str(error)
-    if isinstance(error, OSError):
-        place = error.filename or "a file could not be read or written (is the disk full?)"
-        return f"{place}: {error.strerror or error}."
-    place = plugin_place(error)
-    if place:
-        return f"{place}: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 for the traceback)."
-    hint = f"set {DEBUG_VARIABLE}=1 to see where, and please report it"
-    return f"unexpected {type(error).__name__}: {error} (a fault of the suite: {hint})."

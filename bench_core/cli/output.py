@@ -65,7 +65,7 @@ def print_table(table: Table, form: Format) -> None:
 
 
 def say(message: str) -> None:
-    """Tell the user what happens; on standard error, so that standard output stays the result."""
+    """Report what happens; on standard error, so that standard output stays the result."""
     _write("\n".join(printable(line) for line in message.split("\n")) + "\n", err=True)
 
 
@@ -82,7 +82,8 @@ def _write(text: str, err: bool) -> None:
     except UnicodeEncodeError:
         text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
     try:
-        click.echo(text, nl=False, err=err)
+        # The stream of now: the line of progress takes it over while it is shown, and puts messages above itself.
+        click.echo(text, nl=False, file=stream, err=err)
     except (OSError, ValueError):  # ValueError: the stream is closed
         if not err:
             raise

@@ -61,21 +61,28 @@ class Described:
 def user_source(instance: object) -> str | None:
     """A hash of all that a user wrote of an object's class; None for the suite's own classes.
 
-    It covers the files of the class, of its bases, and of every module that these reach and that is neither the suite's
-    nor installed: a changed line in any of them makes another system.
+    A changed line in any of `user_files` makes another system.
     """
-    reached = {module for cls in type(instance).__mro__ if (module := _user_module(cls.__module__))}
+    files = user_files(instance)
+    return content_hash(sorted(path.read_bytes() for path in files)) if files else None
+
+
+def user_files(instance: object) -> list[Path]:
+    """The files that a user wrote of an object's class; none for the suite's own classes.
+
+    Those of the class, of its bases, and of every module that these reach and that is neither the suite's nor
+    installed.
+    """
+    reached = {module for cls in type(instance).__mro__ if (module := user_module(cls.__module__))}
     waiting = list(reached)
     while waiting:
         for value in list(vars(waiting.pop()).values()):
             name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            found = _user_module(name) if isinstance(name, str) else None
+            found = user_module(name) if isinstance(name, str) else None
             if found is not None and found not in reached:
                 reached.add(found)
                 waiting.append(found)
-    if not reached:
-        return None
-    return content_hash(sorted(Path(str(module.__file__)).read_bytes() for module in reached))
+    return sorted(Path(str(module.__file__)).resolve() for module in reached)
 
 
 def _described(value: Any) -> Any:
@@ -84,7 +91,7 @@ def _described(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _user_module(name: str) -> ModuleType | None:
+def user_module(name: str) -> ModuleType | None:
     """The module of a name, if it has a file that is neither the suite's, nor Python's, nor installed."""
     module = sys.modules.get(name)
     file = getattr(module, "__file__", None)

@@ -206,17 +206,6 @@ def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -
     return {key: _convert(value, key, parameters[key], hints, what) for key, value in arguments.items()}
 
 
-def plugin_place(error: BaseException) -> str:
-    """'file.py, line n' of the last line of a user's own file that an error passed through; else the empty string."""
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        if str(trace.tb_frame.f_globals.get("__name__", "")).startswith(_PLUGIN_PREFIX):
-            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
-
-
 def _first_line(cls: type[Any]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 

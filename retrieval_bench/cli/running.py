@@ -131,12 +131,13 @@ def outcomes(
     """Run pairs of a dataset and a system, in order; what fails for another reason than the user's mistake is given."""
     from bench_core.errors import BenchError, UserError
     from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
+    from bench_core.runs.reporter import Reporter
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline.run import Workspace, run_system
     from retrieval_bench.pipeline.system import Setting, create_system
 
     models = LanguageModelSettings(where.cache_dir or default_store_dir(), generator_model)
-    workspace = Workspace(where.results_dir, where.indexes_dir, say, where.allow_remote)
+    workspace = Workspace(where.results_dir, where.indexes_dir, Reporter(say, is_verbose=True), where.allow_remote)
     for name, text in pairs:  # a misspelt system is told before the first corpus is read
         create_system(text, Setting(name, parameters, models))
     loaded: str | None = None

@@ -158,6 +158,7 @@ def gains(
 ) -> None:
     """Show query by query what generation changed, what it brought, and what a gained point has cost."""
     from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
+    from bench_core.runs.reporter import Reporter
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline.run import Workspace
     from retrieval_bench.pipeline.system import Setting, create_system
@@ -167,5 +168,5 @@ def gains(
     loaded = load_dataset(dataset)
     models = LanguageModelSettings(cache_dir or default_store_dir(), generator_model)
     system = create_system(retriever, Setting(loaded.card.dataset_id, (), models))
-    workspace = Workspace(results_dir, indexes_dir, say, allow_remote)
+    workspace = Workspace(results_dir, indexes_dir, Reporter(say, is_verbose=True), allow_remote)
     print_table(gains_table(loaded, system, loaded.card.k, workspace, Measure.parse(measure_text)), form)

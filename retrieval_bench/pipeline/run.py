@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bench_core.errors import BenchError
 from bench_core.identity import Json
 from bench_core.machine.progress import working
 from bench_core.runs.manifest import Manifest, RunFolder
+from bench_core.runs.reporter import Reporter
 from retrieval_bench.data_use import check_data_use, readable_by_its_owner_only
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.pipeline.rerank import failed_queries, rerank
@@ -31,8 +32,6 @@ from retrieval_bench.types import Run
 RERANKED_FILE = "reranked.jsonl"
 GENERATED_FILE = "generated.jsonl"
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Workspace:
@@ -44,7 +43,7 @@ class Workspace:
 
     results_dir: Path
     indexes_dir: Path
-    tell: Tell
+    tell: Reporter
     allow_remote: bool = False
 
 
@@ -94,7 +93,7 @@ def _complete_run(dataset: Dataset, system: System, k: int, workspace: Workspace
             folder.add_files(manifest, [RUN_FILE])
             manifest.recorded["system"] = _shown(system, k, dataset)
             manifest.recorded["data_use"] = {"access": dataset.card.access, "sent_to_other_machines": system.is_remote}
-        workspace.tell(f"{what}: {len(dataset.queries)} queries done.")
+        workspace.tell.made(f"{what}: {len(dataset.queries)} queries done.")
     return folder
 
 

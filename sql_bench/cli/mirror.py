@@ -65,8 +65,9 @@ def verify(mirror_path: Path) -> None:
 @format_option
 def golds(dataset: str, all_rows: bool, results_dir: Path, form: Format, **database: Any) -> None:
     """Run the gold SQL of a dataset on a mirror: which statements run, and why each other one does not."""
+    from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.workbench import DatabaseChoice, open_bench
     from sql_bench.reports.tables import golds_table
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, say) as bench:
+    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
         print_table(golds_table(bench, all_rows), form)

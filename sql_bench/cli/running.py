@@ -64,7 +64,8 @@ def run_all(
     dataset: str, systems: Mapping[str, str], comparators: Sequence[str], results_dir: Path, database: Mapping[str, Any]
 ) -> list[ScoredSystem]:
     """Run systems on a dataset, by all comparators."""
+    from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, say) as bench:
+    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
         return run_systems(bench, systems, comparators)

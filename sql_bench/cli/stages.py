@@ -29,10 +29,11 @@ _PATH = click.Path(path_type=Path)
 @results_option
 def generate(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
     """Write predictions.jsonl for each generator; asks only for what is missing."""
+    from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.run import generate as generate_predictions
     from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, say) as bench:
+    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
         for system in make_systems(bench.dataset, {name: name for name in generators}):
             folder, _ = generate_predictions(bench, system)
             click.echo(str(folder.path))
@@ -45,11 +46,12 @@ def generate(dataset: str, generators: Sequence[str], results_dir: Path, **datab
 @results_option
 def execute(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
     """Write executions.jsonl for each generator; runs only what is missing."""
+    from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.run import execute_predictions
     from sql_bench.pipeline.run import generate as generate_predictions
     from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, say) as bench:
+    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
         for system in make_systems(bench.dataset, {name: name for name in generators}):
             folder, predictions = generate_predictions(bench, system)
             executed, _ = execute_predictions(bench, folder, predictions, frozenset())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from bench_core.errors import BenchError, UserError
@@ -10,10 +11,9 @@ from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.mirror.importing import ImportStep, import_folder, is_made_from
 from sql_bench.mirror.mirror import Mirror, open_mirror
 from sql_bench.mirror.schema import load_schema
-from sql_bench.pipeline.run import Tell
 
 
-def mirror_of(dataset: SqlDataset, mirror_path: Path | None, mirrors_dir: Path, tell: Tell) -> Mirror:
+def mirror_of(dataset: SqlDataset, mirror_path: Path | None, mirrors_dir: Path, tell: Callable[[str], None]) -> Mirror:
     """Open the mirror a user names; otherwise the dataset's own, imported again if its tables have changed.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from bench_core.identity import Json, canonical_json, content_hash
 from bench_core.machine.progress import progress
 from bench_core.plugins.described import user_source
 from bench_core.runs.manifest import slug
+from bench_core.runs.reporter import Reporter
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.pipeline.execute import Executions, gold_item
 from sql_bench.scoring.metrics import GoldContent, QuestionVerdict, Scores, count, gold_content
@@ -71,7 +72,7 @@ class Comparison:
     folder: Path
 
 
-def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Callable[[str], None]) -> ScoredSystem:
+def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Reporter) -> ScoredSystem:
     """The verdicts and scores of a system under a comparator; compared again only if something has changed.
 
     Args:
@@ -106,7 +107,7 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Call
     ]
     found = ScoredSystem(dataset_id, comparison.system, name, verdicts, count(verdicts), comparison.folder)
     _write(found, made_from)
-    tell(f"{comparison.system} on {dataset_id}: compared by {name}.")
+    tell.made(f"{comparison.system} on {dataset_id}: compared by {name}.")
     return found
 
 

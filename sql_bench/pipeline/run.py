@@ -8,7 +8,7 @@ Gold statements are executed once for all systems, in `golds--<hash8>/`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from bench_core.identity import Json, identity_hash
 from bench_core.machine.progress import progress
 from bench_core.plugins.described import user_source
 from bench_core.runs.manifest import Manifest, RunFolder
+from bench_core.runs.reporter import Reporter
 from sql_bench.databases.view import MirrorView
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.generators.predictions import PREDICTIONS, prediction_from_json, prediction_to_json
@@ -38,8 +39,6 @@ KIND = "sql"
 PACKAGES = ("duckdb", "sqlglot", "pyarrow", "google-cloud-bigquery")
 """Distributions whose versions a manifest records."""
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Bench:
@@ -50,7 +49,7 @@ class Bench:
     backend: SqlBackend
     limits: Limits
     results_dir: Path
-    tell: Tell
+    tell: Reporter
 
     @property
     def root(self) -> Path:
@@ -116,7 +115,7 @@ def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]
             with folder.recording(manifest, PACKAGES), manifest.phase("generate"):
                 _generate_missing(bench, system, lines)
                 folder.add_files(manifest, [PREDICTIONS])
-            bench.tell(f"{what}: asked for {len(bench.dataset.questions)} questions.")
+            bench.tell.made(f"{what}: asked for {len(bench.dataset.questions)} questions.")
         by_question = {prediction.question_id: prediction for prediction in map(prediction_from_json, lines.read())}
     return folder, [by_question[question.question_id] for question in bench.dataset.questions]
 
@@ -171,5 +170,5 @@ def _execute(
             n_run = executions.execute(progress(statements, what), needs, bench.backend, bench.limits)
             executions.keep_only(statements)
             manifest.recorded = {"n_statements": len(statements), "n_run": n_run}
-        bench.tell(f"{what}: ran {n_run} statements.")
+        bench.tell.made(f"{what}: ran {n_run} statements.")
     return executions

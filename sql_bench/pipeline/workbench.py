@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_core.plugins.registry import StageSpec
+from bench_core.runs.reporter import Reporter
 from sql_bench.backends.duckdb import DuckDbBackend
 from sql_bench.comparators.family import COMPARATORS
 from sql_bench.databases.mirrors import mirror_of
@@ -42,9 +43,7 @@ class DatabaseChoice:
 
 
 @contextmanager
-def open_bench(
-    dataset_name: str, choice: DatabaseChoice, results_dir: Path, tell: Callable[[str], None]
-) -> Iterator[Bench]:
+def open_bench(dataset_name: str, choice: DatabaseChoice, results_dir: Path, tell: Reporter) -> Iterator[Bench]:
     """A dataset with its mirror and a running backend, which is stopped at the end."""
     dataset = load_dataset(dataset_name)
     mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell)

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from bench_core.runs.reporter import silent
 from sql_bench.pipeline.execute import gold_item
 from sql_bench.pipeline.run import execute_golds
 from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
@@ -30,7 +31,7 @@ def bench(shared_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("synthea")
     choice = DatabaseChoice(None, folder / "mirrors", None, None, None)
     name = f"dir:{shared_data / 'sql' / 'synthea'},dialect=postgres"
-    with open_bench(name, choice, folder / "results", lambda line: None) as opened:
+    with open_bench(name, choice, folder / "results", silent()) as opened:
         yield opened
 
 

@@ -1,0 +1,49 @@
+"""A failure as one sentence: the suite's own as they are written, a user's class with the place in its file."""
+
+from __future__ import annotations
+
+import os
+
+from bench_core.errors import BenchError, UserError
+from bench_core.plugins.described import user_module
+
+DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
+"""Set to 1, an error comes with its traceback."""
+
+
+def sentence_of(error: BaseException) -> str:
+    """What a user reads of an exception: its cause, and the place where it arose in a class of theirs."""
+    if isinstance(error, BenchError):
+        return str(error)
+    place = plugin_place(error)
+    if place:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        return f"{place}: {what} (set {DEBUG_VARIABLE}=1 for the traceback)."
+    if isinstance(error, OSError):
+        place = error.filename or "a file could not be read or written (is the disk full?)"
+        return f"{place}: {error.strerror or error}."
+    hint = f"set {DEBUG_VARIABLE}=1 to see where, and please report it"
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"unexpected {what} (a fault of the suite: {hint})."
+
+
+def is_users_mistake(error: BaseException) -> bool:
+    """Whether what the user typed or brought was wrong (exit code 2), and not a run that failed (exit code 1)."""
+    return isinstance(error, UserError)
+
+
+def debugging() -> bool:
+    """Whether errors are to come with their traceback."""
+    return os.environ.get(DEBUG_VARIABLE) == "1"
+
+
+def plugin_place(error: BaseException) -> str:
+    """'file.py, line n' of the innermost line of a user's own that an error passed through, or the empty string."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if name != "__main__" and user_module(name) is not None:
+            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
