@@ -1,19 +1,25 @@
 # `make test` does its own set-up and runs everything; `make check` is its fast part.
 PYTHON ?= python3
+PYTHONS ?= python3.11 python3.12 python3.13
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check lint fast slow clean
+.PHONY: test check check-all lint fast slow clean
 
 test: check slow
 
 check: lint fast
+
+# The fast tests on each Python that setup.cfg names. With pyenv: PYENV_VERSION=3.11.7:3.12.1:3.13.0 make check-all
+check-all:
+	scripts/check_versions.sh $(PYTHONS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/find_similar_lines.py
 
 fast: $(VENV)/.dev
 # One thread each: two processes on two cores are slower with more.
@@ -24,8 +30,8 @@ slow: $(VENV)/.dev
 	$(BIN)/pytest -q -m "slow"
 
 $(VENV)/.dev: setup.cfg pyproject.toml constraints.txt scripts/setup.sh
-	scripts/setup.sh "$(PYTHON)" dense,demo,dev
+	scripts/setup.sh "$(PYTHON)" dense,demo,dev $(VENV)
 	touch $@
 
 clean:
-	rm -rf $(VENV) results indexes/*--* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.1? results indexes/*--* .mypy_cache .ruff_cache .pytest_cache .hypothesis
