@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from bench_core.identity import Json, content_hash
+from bench_core.plugins.stage import Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,8 +149,16 @@ class DescribedStage(Protocol):
     def describe(self) -> Description: ...
 
 
-class Retriever(Protocol):
+class Retriever(Stage, Protocol):
     """The first stage. Any object with these four methods is one; `RetrieverBase` supplies two of them."""
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether a document's score for a query depends on no other document that is asked for beside it."""
+
+    @property
+    def resumes_indexing(self) -> bool:
+        """Whether `index` resumes what a killed call of it left in the folder, instead of getting an empty one."""
 
     def describe(self) -> Description: ...
 
@@ -174,7 +183,7 @@ class Candidates:
     documents: Sequence[Document]
 
 
-class Reranker(Protocol):
+class Reranker(Stage, Protocol):
     """The second stage: scores a query's candidates together or one by one. `RerankerBase` supplies `describe`."""
 
     def describe(self) -> Description:

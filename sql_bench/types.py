@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from bench_core.identity import Json
+from bench_core.plugins.stage import Stage
 
 Value = (
     None
@@ -179,7 +180,7 @@ class ExecutionResult:
     seconds: float = 0.0
 
 
-class SqlBackend(Protocol):
+class SqlBackend(Stage, Protocol):
     """Runs one guarded statement. Never raises for what the statement does; that is an outcome."""
 
     def describe(self) -> Mapping[str, Json]: ...
@@ -201,7 +202,7 @@ class DatabaseView(Protocol):
     def preview(self, sql: str) -> ExecutionResult: ...
 
 
-class SqlGenerator(Protocol):
+class SqlGenerator(Stage, Protocol):
     """Turns a question into SQL; never sees gold, answer or category."""
 
     def describe(self) -> Mapping[str, Json]: ...
@@ -264,10 +265,12 @@ class Verdict:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-class Comparator(Protocol):
+class Comparator(Stage, Protocol):
     """Decides whether two results that both ran (`Outcome.OK`) answer a question alike."""
 
-    needs: frozenset[Variant]
+    @property
+    def needs(self) -> frozenset[Variant]:
+        """The variants of a statement's result that it looks at beside the one as written."""
 
     def describe(self) -> Mapping[str, Json]: ...
 

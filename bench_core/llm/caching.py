@@ -9,6 +9,7 @@ from bench_core.identity import Json, identity_hash
 from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse
 from bench_core.llm.reasoning import problem_of
 from bench_core.llm.store import ResponseStore, Stored, made_from
+from bench_core.plugins.requirements import Requirements
 
 
 class Remembering:
@@ -30,9 +31,14 @@ class Remembering:
         return self._client.describe()
 
     @property
-    def is_remote(self) -> bool:
+    def is_remote(self) -> bool | None:
         """As the client."""
         return self._client.is_remote
+
+    @property
+    def requires(self) -> Requirements:
+        """As the client."""
+        return self._client.requires
 
     def complete(self, request: ChatRequest) -> ChatResponse:
         """The stored answer; else the client's, which is stored if it can be used.

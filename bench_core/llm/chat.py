@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from bench_core.errors import BenchError
 from bench_core.identity import Json
+from bench_core.plugins.requirements import Requirements
 
 Speaker = Literal["system", "user", "assistant"]
 
@@ -114,8 +115,12 @@ class ChatClient(Protocol):
         """What answers depend on: endpoint, model, and everything that is sent beside the request."""
 
     @property
-    def is_remote(self) -> bool:
-        """Whether what is asked leaves this machine."""
+    def is_remote(self) -> bool | None:
+        """Whether what is asked leaves this machine; None: not said."""
+
+    @property
+    def requires(self) -> Requirements:
+        """What it occupies of this machine while it answers."""
 
     def complete(self, request: ChatRequest) -> ChatResponse:
         """Ask once.

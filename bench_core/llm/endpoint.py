@@ -13,6 +13,7 @@ from bench_core.identity import Json
 from bench_core.llm.chat import ChatRequest, ChatResponse, Finish, NoAnswer, Usage
 from bench_core.llm.limits import Limits
 from bench_core.machine.http import EndpointFailure, JsonEndpoint, Retries
+from bench_core.plugins.requirements import Requirements
 
 # How endpoints say that an answer is whole, cut off or withheld: OpenAI's own three names
 # (https://platform.openai.com/docs/api-reference/chat/object), which vLLM, Ollama and llama.cpp share; others pass the
@@ -73,6 +74,11 @@ class OpenAIEndpoint:
     def is_remote(self) -> bool:
         """Whether what is asked leaves this machine."""
         return self._endpoint.is_remote
+
+    @property
+    def requires(self) -> Requirements:
+        """Next to nothing: it waits."""
+        return Requirements()
 
     def complete(self, request: ChatRequest) -> ChatResponse:
         """Ask, again where a failure may pass.

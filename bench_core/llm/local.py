@@ -18,6 +18,7 @@ from bench_core.identity import Json
 from bench_core.llm.chat import ChatRequest, ChatResponse, NoAnswer, Sampling, Usage
 from bench_core.machine.devices import torch_device
 from bench_core.machine.model_files import ModelFiles
+from bench_core.plugins.requirements import Requirements, of_devices
 
 # How long a batch waits for further requests before it is begun.
 _GATHER_S = 0.05
@@ -83,6 +84,11 @@ class LocalModel:
     def is_remote(self) -> bool:
         """Never: nothing leaves the process."""
         return False
+
+    @property
+    def requires(self) -> Requirements:
+        """The device of the model."""
+        return of_devices(self.device)
 
     def complete(self, request: ChatRequest) -> ChatResponse:
         """Generate, together with what other threads ask at the same time.

@@ -23,6 +23,7 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.identity import content_hash
+from bench_core.plugins.protocols import check_methods, completed
 
 _PLUGIN_PREFIX = "biomed_bench_plugin_"
 _ARGUMENT = re.compile(r",(?=[A-Za-z_]\w*=)")
@@ -80,22 +81,29 @@ class Family:
         kind: what a member is called in messages (`retriever`).
         builtins: name -> `module:Class`; strings, so that listing names imports nothing.
         group: the entry point group other distributions add members through.
+        protocol: what every member has, a `typing.Protocol`.
+        base: what a member of a user's derives from; a class that does not gets its defaults of optional members.
     """
 
     kind: str
     builtins: Mapping[str, str]
     group: str
+    protocol: type[Any]
+    base: type[Any]
 
     def names(self) -> list[str]:
         """Built-in names and those of installed plug-ins, sorted."""
         return sorted({*self.builtins, *(point.name for point in entry_points(group=self.group))})
 
     def load(self, name: str) -> type[Any]:
-        """The class a name stands for.
+        """The class a name stands for, with the defaults of all that is optional.
 
         Raises:
             UserError: no such name, file, module or class, or it cannot be imported.
         """
+        return completed(self._named(name), self.base, self.protocol)
+
+    def _named(self, name: str) -> type[Any]:
         if name in self.builtins:
             return _class_from_target(self.builtins[name], self.kind)
         for point in entry_points(group=self.group):
@@ -115,9 +123,11 @@ class Family:
             injected: what the suite offers besides; a class takes what it names as a keyword-only parameter.
 
         Raises:
-            UserError: an argument the constructor does not take, a value that does not convert, or a missing one.
+            UserError: an argument the constructor does not take, a value that does not convert, or a missing one; or
+                the class lacks a method of its protocol.
         """
         cls = self.load(spec.name)
+        check_methods(cls, self.base, self.protocol, self.kind, spec.name)
         arguments = convert_arguments(cls, dict(spec.arguments), f"{self.kind} {spec.name}")
         return cls(**arguments, **{key: value for key, value in injected.items() if _takes_injected(cls, key)})
 
@@ -130,7 +140,7 @@ class Family:
             except UserError as error:
                 listing.append(Member(name, "", f"unavailable: {error}"))
                 continue
-            problem = getattr(cls, "missing_requirement", lambda: "")()
+            problem = cls.missing_requirement()
             listing.append(Member(name, _first_line(cls), f"unavailable: {problem}" if problem else ""))
         return listing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from bench_core.identity import Json, content_hash
 from bench_core.jsonl import first_line_with
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.registry import Family
+from bench_core.plugins.stage import PluginBase
 from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.rankings.trec import check_known
 from retrieval_bench.types import Corpus, Qrels, Query
@@ -160,6 +162,18 @@ class DatasetSource(Protocol):
         """The dataset of a name (what stands behind `demo/` or `dir:`)."""
 
 
+class DatasetSourceBase(PluginBase, ABC):
+    """Base of dataset sources: write `load`, and `cards` where datasets can be named without further knowledge."""
+
+    def cards(self) -> Sequence[DatasetCard]:
+        """None: datasets are named by the user."""
+        return ()
+
+    @abstractmethod
+    def load(self, name: str) -> Dataset:
+        """See `DatasetSource`."""
+
+
 SOURCES = Family(
     kind="dataset source",
     builtins={
@@ -168,6 +182,8 @@ SOURCES = Family(
         "r2med": "retrieval_bench.datasets.r2med:R2medDatasets",
     },
     group="retrieval_bench.datasets",
+    protocol=DatasetSource,
+    base=DatasetSourceBase,
 )
 
 

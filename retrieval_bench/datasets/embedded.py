@@ -9,7 +9,7 @@ from pathlib import Path
 from bench_core.errors import UserError
 from bench_core.plugins.registry import did_you_mean
 from retrieval_bench.datasets.cliniq import read_match_judgments
-from retrieval_bench.datasets.dataset import Dataset, DatasetCard
+from retrieval_bench.datasets.dataset import Dataset, DatasetCard, DatasetSourceBase
 from retrieval_bench.datasets.folder import dataset_of_folder
 
 _FOLDER = Path(__file__).parent / "demo"
@@ -35,7 +35,7 @@ _CARDS = (
 )
 
 
-class DemoDatasets:
+class DemoDatasets(DatasetSourceBase):
     """Embedded synthetic sets: `demo/qa`, `demo/evidence`, `demo/cases`, `demo/ehr`."""
 
     def cards(self) -> Sequence[DatasetCard]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import read_lines
-from retrieval_bench.datasets.dataset import Access, Dataset, DatasetCard, UnknownIds
+from retrieval_bench.datasets.dataset import Access, Dataset, DatasetCard, DatasetSourceBase, UnknownIds
 from retrieval_bench.datasets.records import Duplicates, read_corpus, read_qrels_objects, read_queries
 from retrieval_bench.rankings.trec import read_qrels
 from retrieval_bench.types import Qrels, Query
@@ -28,7 +28,7 @@ _QUERIES = ("query.jsonl", "queries.jsonl", "topics*.tsv", "topics*.txt")
 _QRELS = ("qrels.jsonl", "qrels.tsv", "qrels/test.tsv", "qrels*.tsv", "qrels*.txt", "*.qrels")
 
 
-class FolderDatasets:
+class FolderDatasets(DatasetSourceBase):
     """A folder of your own (`dir:PATH`).
 
     Args:
@@ -49,10 +49,6 @@ class FolderDatasets:
         self.access: Access = access
         self.duplicates: Duplicates = duplicates
         self.unknown_ids: UnknownIds = unknown_ids
-
-    def cards(self) -> Sequence[DatasetCard]:
-        """None: folders are named by the user."""
-        return ()
 
     def load(self, name: str) -> Dataset:
         """The dataset in the folder `name`.

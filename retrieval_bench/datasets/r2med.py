@@ -16,7 +16,7 @@ from pathlib import Path
 from bench_core.artifacts import write_atomically
 from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.plugins.registry import StageSpec, convert_arguments, did_you_mean
-from retrieval_bench.datasets.dataset import Dataset, DatasetCard
+from retrieval_bench.datasets.dataset import Dataset, DatasetCard, DatasetSourceBase
 from retrieval_bench.datasets.hub import FetchedFolder, HubFiles, fetch_files
 from retrieval_bench.datasets.parts import PartNames, find_parts, read_part
 from retrieval_bench.datasets.records import CorpusFile, read_corpus, read_qrels_objects, read_queries
@@ -68,7 +68,7 @@ class R2medSet:
         return DatasetCard(self.dataset_id, summary, licence=_LICENCE, revision=revision)
 
 
-class R2medDatasets:
+class R2medDatasets(DatasetSourceBase):
     """R2MED's eight sets (`r2med/biology`, …), fetched from the hub.
 
     Args:

@@ -26,6 +26,13 @@ class Encoder(Protocol):
     def recorded(self) -> Mapping[str, Json]:
         """What is worth recording and changes nothing: device, precision of the computation."""
 
+    @property
+    def is_remote(self) -> bool | None:
+        """Whether texts leave this machine; None: not said."""
+
+    def notes(self) -> Sequence[str]:
+        """What a reader of the figures should know, after encoding: whole sentences."""
+
     def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """(n_texts,) what each text costs to encode as a document: its tokens after truncation."""
 

@@ -29,6 +29,8 @@ _TEXTS_TOKENISED_AT_ONCE = 1024
 class TermEncoder:
     """A sparse encoder of sentence-transformers: the weight of every term of its vocabulary (see `Encoder`)."""
 
+    is_remote = False
+
     def __init__(self, model: str, revision: str, max_length: int, device: str) -> None:
         self._max_length, self._device = max_length, device
         if model and model != PACKAGED_MODEL and "/" not in model and not Path(model).expanduser().is_dir():
@@ -50,6 +52,10 @@ class TermEncoder:
     def recorded(self) -> Mapping[str, Json]:
         """The device that was used."""
         return {"device": str(self._model.device) if "_model" in self.__dict__ else None}
+
+    def notes(self) -> Sequence[str]:
+        """Nothing: the checkpoint says how it is read."""
+        return ()
 
     def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """(n_texts,) tokens of each text after truncation."""

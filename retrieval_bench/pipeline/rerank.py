@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,18 +45,12 @@ def rerank(
             for candidates, scores in zip(batch, _scores(reranker, batch), strict=True):
                 query_id = candidates.query.query_id
                 scored[query_id] = scores
-                if query_id not in failed_queries(reranker):
+                if query_id not in reranker.failed:
                     lines.append({"query_id": query_id, "doc_ids": heads[query_id], "scores": scores})
     for query in queries:
         head, scores = heads[query.query_id], scored.get(query.query_id, [])
         tail = [doc_id for doc_id, _ in first.get(query.query_id, ())[depth:]] if keep == "all" else []
         yield RankedList(query.query_id, [*scores, *_below(scores, len(tail))], [*head, *tail])
-
-
-def failed_queries(reranker: Reranker) -> Collection[str]:
-    """Queries that a reranker could not order and wants to be asked for again."""
-    failed: Collection[str] = getattr(reranker, "failed_queries", ())
-    return failed
 
 
 def _scores(reranker: Reranker, batch: Sequence[Candidates]) -> list[list[float]]:

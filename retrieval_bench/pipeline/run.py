@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench_core.artifacts import locked, write_atomically
 from bench_core.errors import BenchError
@@ -18,13 +17,13 @@ from bench_core.runs.manifest import Manifest, RunFolder
 from bench_core.runs.reporter import Reporter
 from retrieval_bench.data_use import check_data_use, readable_by_its_owner_only
 from retrieval_bench.datasets.dataset import Dataset
-from retrieval_bench.pipeline.rerank import failed_queries, rerank
+from retrieval_bench.pipeline.rerank import rerank
 from retrieval_bench.pipeline.system import FirstStage, Fused, Generated, Reranked, System
 from retrieval_bench.query_generators.generation import generate_all, generated_lines, missing_note, total_usage
 from retrieval_bench.rankings.searching import search_all
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.rankings.trec import run_bytes
-from retrieval_bench.retrievers.index_store import PACKAGES, prepare_index, recorded
+from retrieval_bench.retrievers.index_store import PACKAGES, prepare_index
 from retrieval_bench.scoring.measures import Measure
 from retrieval_bench.scoring.scored_runs import KIND, RUN_FILE, ScoredRun, content_of, read_canonical_run, score_folder
 from retrieval_bench.types import Run
@@ -119,8 +118,8 @@ def _search(dataset: Dataset, system: FirstStage, k: int, manifest: Manifest, wo
         run = search_all(retriever, dataset.corpus, dataset.queries, k)
     if system.is_approximate:
         manifest.notes.append(f"{system.label} is approximate: its ranking may differ from the exact one.")
-    manifest.notes.extend(f"{system.label} on {dataset_id}: {note}" for note in notes_of(retriever))
-    manifest.recorded = {**recorded(retriever), "index": index_dir.name, "index_reused": was_there}
+    manifest.notes.extend(f"{system.label} on {dataset_id}: {note}" for note in retriever.notes())
+    manifest.recorded = {**retriever.recorded(), "index": index_dir.name, "index_reused": was_there}
     return run
 
 
@@ -170,12 +169,12 @@ def _rerank(
     with manifest.phase("rerank"):
         lists = rerank(system.reranker, first, dataset.corpus, dataset.queries, system.depth, system.keep, log)
         run = {ranked.query_id: canonical_order(ranked, k) for ranked in lists}
-    failed = failed_queries(system.reranker)
+    failed = system.reranker.failed
     if failed and len(failed) == sum(map(bool, first.values())):
-        raise BenchError(f"{system.label}: nothing was reranked. {' '.join(notes_of(system.reranker))}")
+        raise BenchError(f"{system.label}: nothing was reranked. {' '.join(system.reranker.notes())}")
     folder.add_files(manifest, [RERANKED_FILE])
-    manifest.recorded = {**recorded(system.reranker), "first_stage": below.path.name}
-    manifest.notes = [*_notes_below(below), *notes_of(system.reranker)]
+    manifest.recorded = {**system.reranker.recorded(), "first_stage": below.path.name}
+    manifest.notes = [*_notes_below(below), *system.reranker.notes()]
     if failed or _is_partial(below):
         manifest.status = "partial"
     return run
@@ -202,9 +201,3 @@ def _notes_below(folder: RunFolder) -> list[str]:
 def _is_partial(folder: RunFolder) -> bool:
     manifest = folder.read()
     return manifest is not None and manifest.status == "partial"
-
-
-def notes_of(stage: object) -> list[str]:
-    """What a stage wants a reader of its figures to know, where it has such."""
-    found: Any = getattr(stage, "notes", tuple)()
-    return list(found)

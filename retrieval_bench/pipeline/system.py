@@ -23,6 +23,8 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.registry import StageSpec, did_you_mean
+from bench_core.plugins.requirements import Requirements, all_of
+from bench_core.plugins.stage import any_remote
 from retrieval_bench.fusion.fusion import Fusion, create_fusion
 from retrieval_bench.pipeline.rerank import Keep
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
@@ -53,9 +55,14 @@ class FirstStage:
         return self.retriever.describe().approximate
 
     @property
-    def is_remote(self) -> bool:
-        """Whether texts leave this machine."""
-        return bool(getattr(self.retriever, "is_remote", False))
+    def is_remote(self) -> bool | None:
+        """Whether texts leave this machine; None: not said."""
+        return self.retriever.is_remote
+
+    @property
+    def requires(self) -> Requirements:
+        """What it occupies while it works."""
+        return self.retriever.requires
 
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""
@@ -88,9 +95,14 @@ class Reranked:
         return self.over.is_approximate
 
     @property
-    def is_remote(self) -> bool:
-        """Whether texts leave this machine."""
-        return self.over.is_remote or bool(getattr(self.reranker, "is_remote", False))
+    def is_remote(self) -> bool | None:
+        """Whether texts leave this machine; None: not said."""
+        return any_remote((self.over.is_remote, self.reranker.is_remote))
+
+    @property
+    def requires(self) -> Requirements:
+        """What it occupies while it works."""
+        return all_of((self.over.requires, self.reranker.requires))
 
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""
@@ -117,9 +129,14 @@ class Fused:
         return any(system.is_approximate for system in self.of)
 
     @property
-    def is_remote(self) -> bool:
-        """Whether texts leave this machine."""
-        return any(system.is_remote for system in self.of)
+    def is_remote(self) -> bool | None:
+        """Whether texts leave this machine; None: not said."""
+        return any_remote(system.is_remote for system in self.of)
+
+    @property
+    def requires(self) -> Requirements:
+        """What suffices for each of its parts, one after the other."""
+        return all_of(part.requires for part in self.of)
 
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""
@@ -145,9 +162,14 @@ class Generated:
         return self.over.is_approximate
 
     @property
-    def is_remote(self) -> bool:
-        """Whether texts leave this machine."""
-        return self.generation.is_remote or self.over.is_remote
+    def is_remote(self) -> bool | None:
+        """Whether texts leave this machine; None: not said."""
+        return any_remote((self.generation.is_remote, self.over.is_remote))
+
+    @property
+    def requires(self) -> Requirements:
+        """What it occupies while it works."""
+        return all_of((self.generation.requires, self.over.requires))
 
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""

@@ -15,6 +15,8 @@ from bench_core.llm.stage_models import LanguageModelSettings, with_model
 from bench_core.machine.progress import progress
 from bench_core.machine.threads import in_threads
 from bench_core.plugins.registry import StageSpec
+from bench_core.plugins.requirements import Requirements, all_of
+from bench_core.plugins.stage import any_remote
 from retrieval_bench.datasets.embedded import packaged_texts
 from retrieval_bench.query_generators.base import QUERY_GENERATORS, GeneratedQuery, QueryGenerator
 from retrieval_bench.query_generators.replayed import Replay
@@ -35,10 +37,18 @@ class Generation:
     search: CorpusSearch | None = None
 
     @property
-    def is_remote(self) -> bool:
-        """Whether queries or documents leave this machine."""
-        parts = (self.generator, self.client, self.search)
-        return any(bool(getattr(part, "is_remote", False)) for part in parts)
+    def is_remote(self) -> bool | None:
+        """Whether queries or documents leave this machine; None: not said."""
+        return any_remote(part.is_remote for part in self._parts)
+
+    @property
+    def requires(self) -> Requirements:
+        """What it occupies while it works."""
+        return all_of(part.requires for part in self._parts)
+
+    @property
+    def _parts(self) -> list[QueryGenerator | Remembering | CorpusSearch]:
+        return [part for part in (self.generator, self.client, self.search) if part is not None]
 
 
 def create_generation(spec: StageSpec, dataset_id: str, settings: LanguageModelSettings) -> Generation:

@@ -9,14 +9,16 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
 from bench_core.llm.reasoning import answer_part, is_reasoning_model, problem_of
+from bench_core.plugins.requirements import Requirements, all_of
+from bench_core.plugins.stage import any_remote
 from retrieval_bench.encoders.model_registry import task_of
-from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool
+from retrieval_bench.query_generators.base import GeneratedQuery, QueryGeneratorBase, SearchTool
 from retrieval_bench.query_generators.combination import R2MED, R2MED_REASONING, Combination
 from retrieval_bench.query_generators.prompts import load_prompt
 from retrieval_bench.types import Description, Query
 
 
-class Prompted:
+class Prompted(QueryGeneratorBase):
     """What generators with a prompt share.
 
     Args:
@@ -69,6 +71,20 @@ class Prompted:
         if self.n_passages and self._search is not None:
             settings["search"] = {**self._search.describe(), "n_passages": self.n_passages}
         return Description(self.method, search=settings)
+
+    @property
+    def is_remote(self) -> bool | None:
+        """As the model, and what is searched."""
+        return any_remote(part.is_remote for part in self._parts)
+
+    @property
+    def requires(self) -> Requirements:
+        """As the model, and what is searched."""
+        return all_of(part.requires for part in self._parts)
+
+    @property
+    def _parts(self) -> list[ChatClient | SearchTool]:
+        return [self._client] if self._search is None else [self._client, self._search]
 
     @property
     def shows_passages(self) -> bool:

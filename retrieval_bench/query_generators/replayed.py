@@ -8,12 +8,12 @@ from bench_core.artifacts import file_sha256
 from bench_core.characters import whole_characters
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import id_field, read_objects, text_field
-from retrieval_bench.query_generators.base import GeneratedQuery
+from retrieval_bench.query_generators.base import GeneratedQuery, QueryGeneratorBase
 from retrieval_bench.query_generators.combination import R2MED, R2MED_REASONING, Combination
 from retrieval_bench.types import Description, Query
 
 
-class Replay:
+class Replay(QueryGeneratorBase):
     """A file of generated texts instead of a model.
 
     Args:
@@ -27,6 +27,8 @@ class Replay:
         UserError: no such file.
         BadFile: a line without id or text, or an id that comes twice.
     """
+
+    is_remote = False
 
     def __init__(self, path: str, method: str = "hyde", lexical: str = "", dense: str = "") -> None:
         file = Path(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench_core.errors import BenchError
 from bench_core.identity import Json
+from bench_core.plugins.requirements import Requirements
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.retrievers.base import full_description
 from retrieval_bench.retrievers.index_store import prepare_index
@@ -27,9 +28,14 @@ class CorpusSearch:
         return full_description(self._retriever).as_json()
 
     @property
-    def is_remote(self) -> bool:
-        """Whether texts leave this machine."""
-        return bool(getattr(self._retriever, "is_remote", False))
+    def is_remote(self) -> bool | None:
+        """As the retriever."""
+        return self._retriever.is_remote
+
+    @property
+    def requires(self) -> Requirements:
+        """As the retriever."""
+        return self._retriever.requires
 
     def open(self, corpus: Corpus, dataset_id: str, indexes_dir: Path) -> None:
         """Make it ready: open the retriever's index, or write it."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from bench_core.identity import Json
+from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.batches import encode_in_batches
 from retrieval_bench.encoders.corpus_vectors import prepare
 from retrieval_bench.encoders.encoder import Encoder
@@ -42,6 +43,16 @@ class BiEncoder(RerankerBase):
         """What the model does with queries and with documents."""
         roles = {"query": self._encoder.describe("query"), "document": self._encoder.describe("document")}
         return Description("bi-encoder", search={role: dict(described) for role, described in roles.items()})
+
+    @property
+    def is_remote(self) -> bool | None:
+        """As the encoder."""
+        return self._encoder.is_remote
+
+    @property
+    def requires(self) -> Requirements:
+        """The devices of its model."""
+        return of_devices(self._options.device)
 
     def recorded(self) -> Mapping[str, Json]:
         """What the encoder ran on."""

@@ -12,6 +12,7 @@ from bench_core.identity import Json, content_hash
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
 from bench_core.llm.reasoning import answer_part
 from bench_core.machine.threads import in_threads
+from bench_core.plugins.requirements import Requirements
 from retrieval_bench.rerankers.base import RerankerBase
 from retrieval_bench.types import Candidates, Description
 
@@ -64,8 +65,7 @@ class Listwise(RerankerBase):
         self._sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
         self._prompt = _read_prompt(Path(prompt) if prompt else _PROMPT)
         self._n_windows = self._n_repaired = 0
-        self.failed_queries: dict[str, str] = {}
-        """Why a window of a query got no answer and kept its order; these are asked for again by the next run."""
+        self._failed: dict[str, str] = {}
 
     def describe(self) -> Description:
         """Model, prompt, windows and sampling."""
@@ -80,23 +80,33 @@ class Listwise(RerankerBase):
         return Description("listwise", search=settings)
 
     @property
-    def is_remote(self) -> bool:
-        """Whether texts leave this machine."""
+    def is_remote(self) -> bool | None:
+        """As the model."""
         return self._client.is_remote
+
+    @property
+    def requires(self) -> Requirements:
+        """As the model."""
+        return self._client.requires
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Queries of which a window got no answer and kept its order, and why."""
+        return self._failed
 
     def recorded(self) -> Mapping[str, Json]:
         """Windows asked for, answers repaired, queries without an answer."""
-        return {"windows": self._n_windows, "repaired": self._n_repaired, "failed_queries": len(self.failed_queries)}
+        return {"windows": self._n_windows, "repaired": self._n_repaired, "failed_queries": len(self._failed)}
 
     def notes(self) -> Sequence[str]:
         """How often the model's order was no order, or did not come."""
         notes = []
         if self._n_repaired:
             notes.append(f"listwise: {self._n_repaired} of {self._n_windows} answers were no full order; repaired.")
-        if self.failed_queries:
-            why = ", ".join(f"{n} {status}" for status, n in sorted(Counter(self.failed_queries.values()).items()))
+        if self._failed:
+            why = ", ".join(f"{n} {status}" for status, n in sorted(Counter(self._failed.values()).items()))
             notes.append(
-                f"listwise: {len(self.failed_queries)} queries got no answer for a window ({why}), which kept its "
+                f"listwise: {len(self._failed)} queries got no answer for a window ({why}), which kept its "
                 "order; the next run asks for them again."
             )
         return notes
@@ -131,10 +141,10 @@ class Listwise(RerankerBase):
         try:
             response = self._client.complete(ChatRequest((Message("user", prompt),), self._sampling))
         except NoAnswer as error:
-            self.failed_queries[candidates.query.query_id] = error.status
+            self._failed[candidates.query.query_id] = error.status
             return window
         if response.problem:
-            self.failed_queries[candidates.query.query_id] = response.problem
+            self._failed[candidates.query.query_id] = response.problem
             return window
         places, is_whole = permutation(answer_part(response.text, self._model).text, len(window))
         self._n_repaired += not is_whole

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
 from bench_core.machine.model_files import ModelFiles
+from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.encoder import OutOfMemory
 from retrieval_bench.encoders.encoding_rule import ComputeType
 from retrieval_bench.encoders.sentence_transformer import Computation, out_of_memory_told
@@ -35,6 +36,7 @@ class PairReranker(RerankerBase, ABC):
         dtype: what is computed in; by default float32 on a processor, and on a GPU `gpu_dtype`.
     """
 
+    is_remote = False
     name: str
     version = 1
     """Raised when the same model and texts would score differently."""
@@ -72,6 +74,11 @@ class PairReranker(RerankerBase, ABC):
     @abstractmethod
     def score_pairs(self, pairs: Sequence[Pair]) -> Sequence[float]:
         """One score a pair, from a single pass through the model; called within `out_of_memory_told`."""
+
+    @property
+    def requires(self) -> Requirements:
+        """The devices of its model."""
+        return of_devices(",".join(self._computation.devices))
 
     def recorded(self) -> Mapping[str, Json]:
         """Device, number type and batch size."""

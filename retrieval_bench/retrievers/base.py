@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench_core.errors import UserError
-from bench_core.identity import Json
-from bench_core.plugins.described import Described, user_source
+from bench_core.plugins.described import user_source
 from bench_core.plugins.registry import Family, StageSpec
+from bench_core.plugins.stage import StageBase
 from retrieval_bench.types import Corpus, DescribedStage, Description, Query, RankedList, Retriever
+
+
+class RetrieverBase(StageBase, ABC):
+    """Base of retrievers: write `index` and `search`; write `open` too if `index` writes to its folder.
+
+    The description is the constructor's arguments, to which the suite adds a hash of the source you wrote, so that a
+    changed argument or a changed line is another system. Override `describe` to leave out what cannot change results.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def pointwise(self) -> bool:
+            """See `retrieval_bench.types.Retriever`."""
+
+        @property
+        def resumes_indexing(self) -> bool:
+            """See `retrieval_bench.types.Retriever`."""
+
+    else:
+        pointwise = True
+        resumes_indexing = False
+
+    def describe(self) -> Description:
+        """Class name and arguments; the suite adds a hash of the source."""
+        return Description(type(self).__name__, index={"class": type(self).__name__, "arguments": self.arguments()})
+
+    @abstractmethod
+    def index(self, corpus: Corpus, index_dir: Path) -> None:
+        """See `retrieval_bench.types.Retriever`."""
+
+    def open(self, corpus: Corpus, index_dir: Path) -> None:
+        """Index again: right for whatever lives in memory alone."""
+        self.index(corpus, index_dir)
+
+    @abstractmethod
+    def search(self, queries: Sequence[Query], k: int) -> Iterable[RankedList]:
+        """See `retrieval_bench.types.Retriever`."""
+
 
 RETRIEVERS = Family(
     kind="retriever",
@@ -25,50 +65,9 @@ RETRIEVERS = Family(
         "splade": "retrieval_bench.retrievers.splade:Splade",
     },
     group="retrieval_bench.retrievers",
+    protocol=Retriever,
+    base=RetrieverBase,
 )
-
-
-class RetrieverBase(Described):
-    """Base of retrievers: write `index` and `search`; write `open` too if `index` writes to its folder.
-
-    The description is the constructor's arguments, to which the suite adds a hash of the source you wrote, so that a
-    changed argument or a changed line is another system. Override `describe` to leave out what cannot change results.
-    """
-
-    resumes_indexing = False
-    """Whether `index` goes on from what a killed call of it left in the folder, instead of getting an empty one."""
-
-    def describe(self) -> Description:
-        """Class name and arguments; the suite adds a hash of the source."""
-        return Description(type(self).__name__, index={"class": type(self).__name__, "arguments": self.arguments()})
-
-    def index(self, corpus: Corpus, index_dir: Path) -> None:
-        """See `retrieval_bench.types.Retriever`.
-
-        Raises:
-            UserError: the class does not say how.
-        """
-        raise UserError(f"{type(self).__name__} has no method index(corpus, index_dir); write it.")
-
-    def open(self, corpus: Corpus, index_dir: Path) -> None:
-        """Index again: right for whatever lives in memory alone."""
-        self.index(corpus, index_dir)
-
-    def search(self, queries: Sequence[Query], k: int) -> Iterable[RankedList]:
-        """See `retrieval_bench.types.Retriever`.
-
-        Raises:
-            UserError: the class does not say how.
-        """
-        raise UserError(f"{type(self).__name__} has no method search(queries, k); write it.")
-
-    def recorded(self) -> Mapping[str, Json]:
-        """What is worth recording and changes nothing: device, batch size, threads."""
-        return {}
-
-    def notes(self) -> Sequence[str]:
-        """What a reader of the figures should know, after `search`: whole sentences, shown under every table."""
-        return ()
 
 
 def create_retriever(spec: StageSpec, dataset_id: str = "") -> Retriever:
@@ -81,12 +80,6 @@ def create_retriever(spec: StageSpec, dataset_id: str = "") -> Retriever:
         UserError: no such class or argument, or the class is no retriever.
     """
     created: Retriever = RETRIEVERS.create(spec, dataset_id=dataset_id)
-    for method in ("describe", "index", "open", "search"):
-        if not callable(getattr(created, method, None)):
-            name = type(created).__name__
-            raise UserError(
-                f"{spec.name}: {name} is no retriever, it has no method {method}; derive it from RetrieverBase."
-            )
     return created
 
 

@@ -32,6 +32,7 @@ class Bm25(RetrieverBase):
     """
 
     name = "bm25"
+    is_remote = False
     query_weights: Literal["frequency", "bm25"] = "frequency"
 
     def __init__(self, k1: float = 0.9, b: float = 0.4, engine: EngineName = "exact") -> None:  # Anserini's defaults

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.environment import parse_bytes
+from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors, Similarity, prepare
 from retrieval_bench.encoders.encoder import Encoder
@@ -158,6 +159,11 @@ class Dense(RetrieverBase):
             approximate=not self.factory.is_exact,
         )
 
+    @property
+    def requires(self) -> Requirements:
+        """The devices of its model."""
+        return of_devices(self._options.device)
+
     def recorded(self) -> Mapping[str, Json]:
         """Batches, memory, and what the encoder ran on."""
         return {
@@ -172,7 +178,7 @@ class Dense(RetrieverBase):
         """Recall of an approximate index, batches that had to be split, and what is searched on which device."""
         notes = (self._split_note, self._recall_note, self._memory_note(), _device_note())
         own = [note for note in notes if note]
-        return [*own, *getattr(self._encoder, "notes", tuple)()]
+        return [*own, *self._encoder.notes()]
 
     def _memory_note(self) -> str:
         if "_exact" not in self.__dict__ or self._exact.is_held:
@@ -181,9 +187,9 @@ class Dense(RetrieverBase):
         return f"{n_rows} embeddings did not fit into memory={self._memory} and were read from disk in blocks."
 
     @property
-    def is_remote(self) -> bool:
-        """Whether texts are sent to another machine."""
-        return bool(getattr(self._encoder, "is_remote", False))
+    def is_remote(self) -> bool | None:
+        """As the encoder."""
+        return self._encoder.is_remote
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
         """Encode the corpus, going on where an earlier call was interrupted."""

@@ -31,6 +31,8 @@ class ExactMatch(RetrieverBase):
     (`a b a` stands twice in `a b a b a`). The score is their number; documents without one are left out.
     """
 
+    is_remote = False
+
     def describe(self) -> Description:
         """The rule; the index depends on how words are found alone."""
         return Description(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bench_core.artifacts import file_sha256, folder_continued, folder_written_whole, locked
 from bench_core.identity import Json, identity_hash
@@ -50,23 +49,17 @@ def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes
         if _is_whole(folder, identity):
             retriever.open(corpus, folder.path)
             return folder.path, True
-        resumes = getattr(retriever, "resumes_indexing", False)
+        resumes = retriever.resumes_indexing
         with (folder_continued if resumes else folder_written_whole)(folder.path) as temporary:
             manifest = Manifest(identity)
             with RunFolder(temporary).recording(manifest, PACKAGES):
                 with manifest.phase("index"):
                     retriever.index(corpus, temporary)
-                manifest.recorded = {**recorded(retriever), "n_documents": len(corpus), "bytes": _sizes(temporary)}
+                manifest.recorded = {**retriever.recorded(), "n_documents": len(corpus), "bytes": _sizes(temporary)}
                 manifest.files = {name: file_sha256(temporary / name) for name in _sizes(temporary)}
         if resumes:  # it reads from its files while it searches, and they have moved
             retriever.open(corpus, folder.path)
     return folder.path, False
-
-
-def recorded(stage: object) -> dict[str, Json]:
-    """What a stage wants written down though it changes nothing, where it has such."""
-    found: Any = getattr(stage, "recorded", dict)()
-    return dict(found)
 
 
 def _is_whole(folder: RunFolder, identity: Mapping[str, Json]) -> bool:

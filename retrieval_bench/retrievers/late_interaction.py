@@ -10,6 +10,7 @@ from pathlib import Path
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.environment import parse_bytes
+from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.models import PACKAGED_MODEL
 from retrieval_bench.encoders.row_file import Precision
@@ -44,6 +45,7 @@ class LateInteraction(RetrieverBase):
     """
 
     resumes_indexing = True
+    is_remote = False
 
     def __init__(
         self,
@@ -93,6 +95,11 @@ class LateInteraction(RetrieverBase):
             },
             search={"query": self._encoder.describe(is_query=True), "generated_as": "document"},
         )
+
+    @property
+    def requires(self) -> Requirements:
+        """The devices of its model."""
+        return of_devices(self._device)
 
     def recorded(self) -> Mapping[str, Json]:
         """Batches, memory and device."""

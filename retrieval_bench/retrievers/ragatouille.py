@@ -37,6 +37,8 @@ class Ragatouille(RetrieverBase):
         agreement: search by exact MaxSim too, and say how many of the best both find; the corpus is encoded for it.
     """
 
+    is_remote = False
+
     def __init__(
         self,
         model: str,

@@ -31,6 +31,8 @@ class RandomOrder(RetrieverBase):
         seed: another one gives another order.
     """
 
+    is_remote = False
+
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 

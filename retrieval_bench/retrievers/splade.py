@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
+from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.batches import Batching, BatchPlan, PlannedEncoding
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.term_encoder import PACKAGED_MODEL, TermEncoder, missing_requirement
@@ -48,6 +49,7 @@ class Splade(RetrieverBase):
     """
 
     resumes_indexing = True
+    is_remote = False
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class Splade(RetrieverBase):
         _check_least("top_terms", top_terms, 0)
         _check_least("batch_size", batch_size, 1)
         _check_least("tokens_a_batch", tokens_a_batch, 1)
-        self.top_terms = top_terms
+        self.top_terms, self._device = top_terms, device
         self._batching = Batching(batch_size, tokens_a_batch)
         self._encoder = TermEncoder(model, revision, max_length, device)
         self._n_split = 0
@@ -82,6 +84,11 @@ class Splade(RetrieverBase):
             search={"similarity": "dot"},
             approximate=self.top_terms > 0,
         )
+
+    @property
+    def requires(self) -> Requirements:
+        """The devices of its model."""
+        return of_devices(self._device)
 
     def recorded(self) -> Mapping[str, Json]:
         """Batches and device."""

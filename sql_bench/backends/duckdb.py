@@ -20,6 +20,7 @@ from types import TracebackType
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
+from bench_core.plugins.stage import StageBase
 from sql_bench.backends.duckdb_engine import EngineSettings
 from sql_bench.backends.frames import Overdue, TooLong, read_frame, write_frame
 from sql_bench.backends.rules import rules_sha256
@@ -36,7 +37,7 @@ _START_TIMEOUT_S = 120.0
 _FRAME_SLACK_BYTES = 16 * 1024**2
 
 
-class DuckDbBackend:
+class DuckDbBackend(StageBase):
     """Runs guarded statements on a mirror. Each gets a verdict, whatever it does; the mirror is never written.
 
     Args:
@@ -47,6 +48,8 @@ class DuckDbBackend:
     Raises:
         UserError: there is no such file, or no such dialect.
     """
+
+    is_remote = False
 
     def __init__(
         self, mirror_path: Path | str, source_dialect: str = "bigquery", tables: TableMap | None = None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.plugins.described import Described
+from sql_bench.comparators.base import ComparatorBase
 from sql_bench.comparators.differences import name_difference
 from sql_bench.comparators.equality import ValueRules
 from sql_bench.comparators.limits import Reading, Side, ignored_limits, read_side, readings
@@ -16,7 +16,7 @@ from sql_bench.comparators.matching import BudgetSpent
 from sql_bench.types import Difference, Evidence, ExecutionResult, Question, Variant, Verdict, VerdictKind
 
 
-class AnswerComparator(Described):
+class AnswerComparator(ComparatorBase):
     """Rows as a bag by identifier or content, order and LIMIT up to ties, values by type and tolerance.
 
     A verdict's figures: `rows`, 1 if the rows are gold's and nothing in them contradicts gold, whatever else is
@@ -35,6 +35,7 @@ class AnswerComparator(Described):
         search_steps: how long a search for columns may take, in rows looked at; past it the verdict is undetermined.
     """
 
+    is_remote = False
     needs: frozenset[Variant] = frozenset({Variant.WITH_SORT_KEYS, Variant.WITHOUT_LIMIT})
 
     def __init__(

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench_core.identity import Json
-from bench_core.plugins.described import Described
+from sql_bench.comparators.base import ComparatorBase
 from sql_bench.types import Difference, Evidence, ExecutionResult, Question, Value, Variant, Verdict, VerdictKind
 
 _LAST_INTEGER_TEMPLATE = "Q26"
 _INTEGER_SET_TEMPLATE = "Q71"
 
 
-class BiomedSqlComparator(Described):
+class BiomedSqlComparator(ComparatorBase):
     """Sets of UUIDs as BiomedSQL compares them; also gives JAC (`jaccard`).
 
     Args:
@@ -26,6 +26,7 @@ class BiomedSqlComparator(Described):
             are right only if the columns that both sides have hold equal values for each UUID.
     """
 
+    is_remote = False
     needs: frozenset[Variant] = frozenset()
 
     def __init__(self, empty_sets_agree: bool = True, identifiers_only: bool = True) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Hashable, Mapping
 from decimal import Decimal
 
 from bench_core.identity import Json
+from sql_bench.comparators.base import ComparatorBase
 from sql_bench.types import Difference, Evidence, Question, Row, Value, Variant, Verdict, VerdictKind
 
 
-class ExactComparator:
+class ExactComparator(ComparatorBase):
     """Equal bags of rows, columns by position.
 
     Names of columns, types of numbers and the order of rows do not matter. Values are equal only if they are exactly
@@ -21,6 +22,7 @@ class ExactComparator:
     this comparator has none.
     """
 
+    is_remote = False
     needs: frozenset[Variant] = frozenset()
 
     def describe(self) -> Mapping[str, Json]:

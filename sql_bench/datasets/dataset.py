@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Literal, Protocol
 from bench_core.identity import Json, content_hash
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.registry import Family
+from bench_core.plugins.stage import PluginBase
 from sql_bench.types import Question
 
 Access = Literal["public", "credentialed"]
@@ -79,6 +81,18 @@ class SqlDatasetSource(Protocol):
         """The dataset of a name (what stands behind `demo/` or `dir:`)."""
 
 
+class DatasetSourceBase(PluginBase, ABC):
+    """Base of dataset sources: write `load`, and `cards` where datasets can be named without further knowledge."""
+
+    def cards(self) -> Sequence[SqlCard]:
+        """None: datasets are named by the user."""
+        return ()
+
+    @abstractmethod
+    def load(self, name: str) -> SqlDataset:
+        """See `SqlDatasetSource`."""
+
+
 SOURCES = Family(
     kind="dataset source",
     builtins={
@@ -86,6 +100,8 @@ SOURCES = Family(
         "dir": "sql_bench.datasets.folder:FolderDatasets",
     },
     group="sql_bench.datasets",
+    protocol=SqlDatasetSource,
+    base=DatasetSourceBase,
 )
 
 

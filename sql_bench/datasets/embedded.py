@@ -7,14 +7,14 @@ from pathlib import Path
 
 from bench_core.errors import UserError
 from bench_core.plugins.registry import did_you_mean
-from sql_bench.datasets.dataset import SqlCard, SqlDataset
+from sql_bench.datasets.dataset import DatasetSourceBase, SqlCard, SqlDataset
 from sql_bench.datasets.folder import dataset_of_folder
 
 _FOLDER = Path(__file__).parent / "demo"
 _NAMES = ("biomed",)
 
 
-class DemoDatasets:
+class DemoDatasets(DatasetSourceBase):
     """Embedded synthetic sets (`demo/biomed`, in BiomedSQL's shape)."""
 
     def cards(self) -> Sequence[SqlCard]:

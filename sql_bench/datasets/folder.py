@@ -7,7 +7,7 @@ each right, or null where the database cannot answer), optionally `answer`; ever
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import id_field, read_objects, text_field
 from bench_core.plugins.registry import did_you_mean
 from bench_core.runs.config import load_config
-from sql_bench.datasets.dataset import Access, SqlCard, SqlDataset
+from sql_bench.datasets.dataset import Access, DatasetSourceBase, SqlCard, SqlDataset
 from sql_bench.types import ComparisonRules, IdentifierRule, PredictionStatus, Question
 
 QUESTIONS = "questions.jsonl"
@@ -47,7 +47,7 @@ class DatasetFile(BaseModel):
     safety_limits: tuple[int, ...] = ()
 
 
-class FolderDatasets:
+class FolderDatasets(DatasetSourceBase):
     """A folder of your own (`dir:PATH`).
 
     Args:
@@ -58,10 +58,6 @@ class FolderDatasets:
         if dialect:
             check_dialect(dialect)
         self.dialect = dialect
-
-    def cards(self) -> Sequence[SqlCard]:
-        """None: folders are named by the user."""
-        return ()
 
     def load(self, name: str) -> SqlDataset:
         """The dataset in the folder `name`.

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench_core.identity import Json
-from bench_core.plugins.described import Described
 from bench_core.plugins.registry import Family
+from bench_core.plugins.stage import StageBase
 from sql_bench.generators.extraction import extract
-from sql_bench.types import AskedQuestion, DatabaseView, Prediction
-
-GENERATORS = Family(
-    kind="generator",
-    builtins={
-        "gold": "sql_bench.generators.gold:GoldGenerator",
-        "replay": "sql_bench.generators.replay:ReplayGenerator",
-    },
-    group="sql_bench.generators",
-)
+from sql_bench.types import AskedQuestion, DatabaseView, Prediction, SqlGenerator
 
 
-class SqlGeneratorBase(Described):
+class SqlGeneratorBase(StageBase):
     """Base of generators: write `complete`; the SQL is taken out of the text it returns."""
 
     def describe(self) -> Mapping[str, Json]:
@@ -34,6 +25,18 @@ class SqlGeneratorBase(Described):
     def generate(self, question: AskedQuestion, database: DatabaseView) -> Prediction:
         """See `sql_bench.types.SqlGenerator`."""
         return prediction_from_text(question.question_id, self.complete(question, database), database.dialect)
+
+
+GENERATORS = Family(
+    kind="generator",
+    builtins={
+        "gold": "sql_bench.generators.gold:GoldGenerator",
+        "replay": "sql_bench.generators.replay:ReplayGenerator",
+    },
+    group="sql_bench.generators",
+    protocol=SqlGenerator,
+    base=SqlGeneratorBase,
+)
 
 
 def prediction_from_text(question_id: str, raw: str, dialect: str) -> Prediction:

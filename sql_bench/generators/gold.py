@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench_core.identity import Json, content_hash
+from sql_bench.generators.base import SqlGeneratorBase
 from sql_bench.types import AskedQuestion, DatabaseView, Prediction, PredictionStatus, Question
 
 
-class GoldGenerator:
+class GoldGenerator(SqlGeneratorBase):
     """The first gold statement of each question; abstains where there is none."""
+
+    is_remote = False
 
     def __init__(self, *, questions: Sequence[Question]) -> None:
         self._golds = {question.question_id: question.golds for question in questions}

@@ -9,17 +9,19 @@ from bench_core.artifacts import file_sha256
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
 from bench_core.jsonl import id_field, read_objects, text_field
-from sql_bench.generators.base import prediction_from_text
+from sql_bench.generators.base import SqlGeneratorBase, prediction_from_text
 from sql_bench.types import AskedQuestion, DatabaseView, Prediction, PredictionStatus, Question
 
 
-class ReplayGenerator:
+class ReplayGenerator(SqlGeneratorBase):
     """A file of predictions; what the file does not answer counts as no_sql.
 
     Args:
         path: JSON lines with `question_id` and `response` (raw model text, SQL is taken out of it) or `sql`; or the
             name of a file of predictions that comes with the dataset.
     """
+
+    is_remote = False
 
     def __init__(self, path: str, *, questions: Sequence[Question], predictions: Mapping[str, Path]) -> None:
         self._path = predictions.get(path, Path(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench_core.plugins.registry import StageSpec
 from bench_core.runs.reporter import Reporter
 from sql_bench.backends.duckdb import DuckDbBackend
-from sql_bench.comparators.family import COMPARATORS
+from sql_bench.comparators.base import COMPARATORS
 from sql_bench.databases.mirrors import mirror_of
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS

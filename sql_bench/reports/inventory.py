@@ -11,7 +11,7 @@ from bench_core.plugins.contracts import Point, check
 from bench_core.plugins.registry import Family, Member, StageSpec
 from bench_core.results.tables import Cell, Column, Table
 from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
-from sql_bench.comparators.family import COMPARATORS
+from sql_bench.comparators.base import COMPARATORS
 from sql_bench.datasets.dataset import SOURCES, SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror, open_mirror

@@ -48,7 +48,9 @@ def source_of(folder: Path) -> str:
     program = (
         "from bench_core.plugins.described import user_source\n"
         "from bench_core.plugins.registry import Family, StageSpec\n"
-        f"print(user_source(Family('x', {{}}, 'no.group').create(StageSpec('{folder / 'mine.py'}:Mine'))))"
+        "from bench_core.plugins.stage import Stage, StageBase\n"
+        "family = Family('x', {}, 'no.group', Stage, StageBase)\n"
+        f"print(user_source(family.create(StageSpec('{folder / 'mine.py'}:Mine'))))"
     )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 

@@ -9,8 +9,8 @@ import pytest
 
 from bench_core.errors import UserError
 from bench_core.plugins.failures import plugin_place, sentence_of
+from bench_core.plugins.requirements import Requirements, all_of
 from bench_core.runs.reporter import Reporter
-from bench_core.runs.requirements import Requirements, all_of
 
 
 def raised(work):

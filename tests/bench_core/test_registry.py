@@ -5,8 +5,15 @@ import pytest
 
 from bench_core.errors import UserError
 from bench_core.plugins.registry import Argument, Family, StageSpec, arguments_of, convert_arguments
+from bench_core.plugins.stage import Stage, StageBase
 
-FAMILY = Family("retriever", {"bm25": "retrieval_bench.retrievers.bm25:Bm25", "broken": "no_such_module:X"}, "no.group")
+FAMILY = Family(
+    "retriever",
+    {"bm25": "retrieval_bench.retrievers.bm25:Bm25", "broken": "no_such_module:X"},
+    "no.group",
+    Stage,
+    StageBase,
+)
 
 
 class Example:

@@ -10,6 +10,8 @@ from retrieval_bench.encoders.encoder import OutOfMemory
 
 
 class FakeEncoder:
+    is_remote = False
+
     def __init__(self, dim=16, fits=10_000, stop_after=None):
         self.dim, self.fits, self.stop_after = dim, fits, stop_after
         self.asked = []
@@ -19,6 +21,9 @@ class FakeEncoder:
 
     def recorded(self):
         return {"device": "none"}
+
+    def notes(self):
+        return ()
 
     def lengths(self, texts):
         return np.array([len(text.split()) for text in texts], dtype=np.int64)

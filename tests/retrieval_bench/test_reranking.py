@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bench_core.errors import BenchError
 from retrieval_bench.pipeline.rerank import _below, rerank
 from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.rerankers.base import RerankerBase
 from retrieval_bench.types import Corpus, Description, Document, Query
 
 CORPUS = Corpus([Document(f"d{n}", "word " * n) for n in range(12)])
@@ -16,7 +17,7 @@ FIRST = {query.query_id: [(f"d{n}", float(20 - n)) for n in range(3 + number)] f
 FIRST["q2"] = []
 
 
-class ByLength:
+class ByLength(RerankerBase):
     """The longest document first; counts what it is asked."""
 
     def __init__(self, stop_after=None):

@@ -9,7 +9,7 @@ import pytest
 
 from bench_core.errors import UserError
 from sql_bench.comparators.answer import AnswerComparator
-from sql_bench.comparators.family import COMPARATORS
+from sql_bench.comparators.base import COMPARATORS
 from sql_bench.comparators.stated_numbers import stated_numbers
 from sql_bench.testing import ComparatorContract
 from sql_bench.types import (

@@ -7,7 +7,7 @@ import pytest
 
 from bench_core.plugins.contracts import check
 from sql_bench.backends.duckdb import DuckDbBackend
-from sql_bench.comparators.family import COMPARATORS
+from sql_bench.comparators.base import COMPARATORS
 from sql_bench.generators.base import SqlGeneratorBase
 from sql_bench.generators.gold import GoldGenerator
 from sql_bench.generators.replay import ReplayGenerator

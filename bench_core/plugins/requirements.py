@@ -31,3 +31,11 @@ def all_of(stages: Iterable[Requirements]) -> Requirements:
         max((need.n_cpus for need in needs), default=1),
         max((need.gpu for need in needs), key=_BY_WEIGHT.index, default="unused"),
     )
+
+
+def of_devices(names: str) -> Requirements:
+    """Those of a model on devices as torch names them, with commas between; empty: on a GPU where there is one."""
+    if not names.strip():
+        return Requirements(gpu="useful")
+    on_processor = all(name.strip().startswith("cpu") for name in names.split(","))
+    return Requirements(gpu="unused" if on_processor else "needed")
