@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from killing import kill_before
 
 from sql_bench.cli.main import main
 from sql_bench.datasets.dataset import load_dataset
@@ -327,24 +327,35 @@ def test_help_imports_nothing_heavy(command):
     assert "Usage:" in result.stdout and result.stdout.endswith("HEAVY []\n"), result.stdout
 
 
+# Each is reached by the run after a kill at the one before it.
+KILLED_BEFORE = [
+    (r"\.mirror\.json$", 1),
+    (r"/gold--\w+/predictions\.jsonl$", 1),
+    (r"/golds--\w+/executions\.jsonl$", 1),
+    (r"/gold--\w+/duckdb--\w+/executions\.jsonl$", 1),
+    (r"/gold--\w+/duckdb--\w+/verdicts\.exact\.jsonl$", 1),
+    (r"/replay--\w+/duckdb--\w+/manifest\.json$", 2),
+    (r"/replay--\w+/duckdb--\w+/scores\.exact\.json$", 1),
+]
+
+
 @pytest.mark.slow
 def test_killed_at_any_point_the_next_run_completes_and_keeps_what_was_finished(here, mirrors):
     arguments = ["run", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "-c", "exact"]
     command = [sys.executable, "-c", "from sql_bench.cli.main import main; main()", *arguments]
     reference = subprocess.run([*command, "--results", "whole", "--mirrors", mirrors], capture_output=True, check=True)
-    n_killed = 0
-    for delay in (0.3, 0.6, 0.9, 1.1, 1.3, 1.5, 1.8):
-        process = subprocess.Popen([*command, "--mirrors", "m"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(delay)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            n_killed += 1
-        process.wait()
+    kept: dict[Path, bytes] = {}
+    for file, nth in KILLED_BEFORE:
+        kill_before(file, [*command, "--mirrors", "m"], here / "watcher", nth)
+        assert_still_there(kept)
         kept = {path: path.read_bytes() for path in here.glob("results/**/*.jsonl")}
-        subprocess.run([*command, "--mirrors", "m", "--max-rows", "7"], capture_output=True, check=True)
-        for path, content in kept.items():
-            whole = content[: content.rfind(b"\n") + 1]
-            assert path.read_bytes().startswith(whole), "what was finished is still there"
-    assert n_killed >= 3
+    beside_them = ["--max-rows", "7"]
+    subprocess.run([*command, "--mirrors", "m", *beside_them], capture_output=True, check=True)
+    assert_still_there(kept)
     finished = subprocess.run([*command, "--mirrors", "m"], capture_output=True, check=True)
     assert finished.stdout == reference.stdout
+
+
+def assert_still_there(kept):
+    for path, content in kept.items():
+        assert path.read_bytes().startswith(content[: content.rfind(b"\n") + 1])
