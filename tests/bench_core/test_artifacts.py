@@ -3,8 +3,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from waiting import is_blocked, wait_until
 
 from bench_core.artifacts import JsonLines, file_sha256, folder_written_whole, gzip_bytes, locked, write_atomically
 from bench_core.errors import BadFile
@@ -63,11 +67,13 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
 def test_what_a_killed_process_left_of_a_folder_is_cleared_by_the_next(tmp_path):
     final = tmp_path / "index"
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom bench_core.artifacts import folder_written_whole\n"
+        "import sys\nfrom pathlib import Path\nfrom bench_core.artifacts import folder_written_whole\n"
         "with folder_written_whole(Path(sys.argv[1])) as folder:\n"
-        "    (folder / 'part').write_text('half')\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "    (folder / 'part').write_text('half')\n    print('ready', flush=True)\n    sys.stdin.read()\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, str(final)], stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(final)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert process.stdout is not None and process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -82,11 +88,13 @@ def test_a_second_process_waits_for_the_lock(tmp_path):
     target = tmp_path / "run"
     program = (
         "import sys\nfrom pathlib import Path\nfrom bench_core.artifacts import locked\n"
+        "print('asking', flush=True)\n"
         "with locked(Path(sys.argv[1])):\n    print(Path(sys.argv[1]).exists())\n"
     )
     with locked(target):
         process = subprocess.Popen([sys.executable, "-c", program, str(target)], stdout=subprocess.PIPE)
-        time.sleep(0.5)
+        assert process.stdout is not None and process.stdout.readline() == b"asking\n"
+        wait_until(lambda: is_blocked(process.pid))
         assert process.poll() is None
         target.mkdir()
     output, _ = process.communicate(timeout=30)

@@ -162,8 +162,12 @@ def test_a_wait_longer_than_allowed_is_a_failure_at_once():
 
 
 def test_answers_out_of_order_belong_to_their_requests():
+    last_has_come = threading.Event()
+
     def behave(number, body, handler):
-        time.sleep(0.2 / number)
+        if number == 6:
+            last_has_come.set()
+        assert last_has_come.wait(60)
         return echo(number, body, handler)
 
     with ChatServer(behave) as server:
@@ -412,12 +416,13 @@ def test_no_more_requests_a_minute_than_allowed():
 
 def test_no_more_at_once_than_allowed():
     under_way, most, lock = [0], [0], threading.Lock()
+    three_together = threading.Barrier(3, timeout=60)
 
     def behave(number, body, handler):
         with lock:
             under_way[0] += 1
             most[0] = max(most[0], under_way[0])
-        time.sleep(0.05)
+        three_together.wait()
         with lock:
             under_way[0] -= 1
         return echo(number, body, handler)

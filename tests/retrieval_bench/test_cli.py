@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from chat_server import ChatServer, choice
 from killing import kill_before
+from waiting import wait_until
 
 from retrieval_bench.cli.main import main
 
@@ -214,8 +214,7 @@ def test_ctrl_c_does_not_wait_for_a_model(tmp_path):
         system = f"hyde,llm={server.base_url}#m > bm25"
         command = [Path(sys.executable).with_name("retrieval-bench"), "run", "-d", "demo/evidence", "-r", system]
         running = subprocess.Popen([*command, "--cache", "cache"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-        while not server.requests:
-            time.sleep(0.05)
+        wait_until(lambda: server.requests or running.poll() is not None)
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=30)
         never.set()

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import duckdb
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from waiting import cpu_ticks, has_ended, wait_until
 
 from bench_core.errors import UserError
 from sql_bench.backends.duckdb import DuckDbBackend
@@ -147,17 +149,25 @@ def test_the_time_zone_is_utc_whatever_the_users(mirror, monkeypatch):
         assert rows == (("2024-01-01 00:00:00+00", datetime.date(2024, 1, 1)),)
 
 
+def kill_once_it_computes(pid, idle):
+    wait_until(lambda: cpu_ticks(pid) > idle)
+    os.kill(pid, signal.SIGKILL)
+
+
 def test_a_killed_worker_is_a_verdict_and_the_next_statement_runs(mirror, own_temp):
     with DuckDbBackend(mirror, "duckdb") as backend:
         assert backend.execute("SELECT 1", LIMITS).outcome is Outcome.OK
+        worker = backend._worker._process.pid
         endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b"
-        killer = threading.Timer(0.5, lambda: os.kill(backend._worker._process.pid, signal.SIGKILL))
+        killer = threading.Thread(target=kill_once_it_computes, args=(worker, cpu_ticks(worker) + 10))
         killer.start()
         result = backend.execute(endless, LIMITS)
+        killer.join()
         assert result.outcome is Outcome.RESOURCE_LIMIT
         assert backend.execute("SELECT 2", LIMITS).rows == ((2,),)
-        os.kill(backend._worker._process.pid, signal.SIGKILL)  # between two statements
-        time.sleep(0.1)
+        worker = backend._worker._process.pid
+        os.kill(worker, signal.SIGKILL)  # between two statements
+        wait_until(lambda: has_ended(worker))
         assert backend.execute("SELECT 3", LIMITS).rows == ((3,),)
     assert list(own_temp.iterdir()) == []
 
@@ -184,16 +194,12 @@ def test_a_parent_that_is_killed_takes_its_worker_along(mirror, tmp_path):
     )
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
-    time.sleep(0.3)
+    before = cpu_ticks(worker)
+    wait_until(lambda: cpu_ticks(worker) > before)  # the endless statement has begun
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    for _ in range(100):
-        if not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text().split()[2]:
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("the worker outlived its parent")
+    wait_until(lambda: has_ended(worker))
     assert list(tmp_path.iterdir()) == []
 
 
