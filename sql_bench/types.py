@@ -42,7 +42,7 @@ class IdentifierRule:
 
 @dataclass(frozen=True)
 class ComparisonRules:
-    """What a dataset declares about comparing its results (SQL.md section 4)."""
+    """What a dataset declares about comparing its results (docs/rules/comparing.md C1.1, C4.5)."""
 
     identifiers: IdentifierRule | None = None
     safety_limits: frozenset[int] = frozenset()
@@ -211,7 +211,7 @@ class SqlGenerator(Stage, Protocol):
 
 
 class VerdictKind(StrEnum):
-    """SQL.md section 5."""
+    """The decision on a question (docs/rules/counting.md N1)."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -231,7 +231,7 @@ class VerdictKind(StrEnum):
 
 
 class Difference(StrEnum):
-    """In what two results differ (SQL.md section 4, rule 2)."""
+    """The kind of difference between two results (docs/rules/comparing.md C2.3)."""
 
     ROWS = "rows"
     DUPLICATES_ONLY = "duplicates_only"

@@ -34,7 +34,7 @@ from sql_bench.values import result_to_json
 _MAX_REQUEST_BYTES = 64 * 1024**2
 
 ADDRESS_SPACE_ABOVE_MEMORY_BYTES = 3 * 1024**3
-"""What the process may map beyond the engine's memory limit (SQL.md section 2)."""
+"""What the process may map beyond the engine's memory limit (docs/rules/executing.md E2.3)."""
 
 # Frames of the deepest nesting the guard lets through: sqlglot takes some forty a level.
 _RECURSION_LIMIT = 6_000

@@ -1,4 +1,4 @@
-"""Which predicted columns may stand for which of gold's (SQL.md section 4, rule 1)."""
+"""Predicted columns that may stand for gold's (docs/rules/comparing.md C1)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def plan_columns(
     predicted_rows: Sequence[Row],
     rule: IdentifierRule | None,
 ) -> ColumnPlan:
-    """Rules 1 (a), (b) and (c), in this order."""
+    """Columns by docs/rules/comparing.md C1.2, C1.3 and C1.4, tried in this order."""
     gold_identifiers = identifier_columns(gold, gold_rows, rule)
     found_identifiers = identifier_columns(predicted, predicted_rows, rule)
     anchors = _anchors(gold_identifiers, found_identifiers)
@@ -72,7 +72,7 @@ def _anchored(
     found_identifiers: Sequence[IdentifierColumn],
     anchors: Sequence[Slot],
 ) -> ColumnPlan:
-    """(a): rows are known by their identifiers; other columns stand under their name, or anywhere if nothing has it."""
+    """C1.2: identifiers say which row is which; columns stand under their name, or anywhere if nothing has it."""
     rest = _others(gold, gold_identifiers)
     gold_places = _places_by_name(gold, rest)
     found_places = _places_by_name(predicted, _others(predicted, found_identifiers))
@@ -98,7 +98,7 @@ def _anchored(
 def _free(
     gold: Sequence[Column], kept: Sequence[int], predicted: Sequence[Column], offered: Sequence[int], *, dropped: bool
 ) -> ColumnPlan:
-    """(b) and (c): each gold column a column of its own, by name if that tells them all, else by content."""
+    """C1.3 and C1.4: each gold column a column of its own, by name if that tells them all, else by content."""
     if len(offered) < len(kept):
         return ColumnPlan((), (), (), _too_few(len(offered), len(kept)), dropped)
     gold_places, found_places = _places_by_name(gold, kept), _places_by_name(predicted, offered)

@@ -1,4 +1,4 @@
-"""What a wrong result differs in (SQL.md section 4, rule 2): the mildest difference that explains it."""
+"""The mildest difference that explains a wrong result (docs/rules/comparing.md C2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When two cells are equal (SQL.md section 4, rule 5), and the hashable form of a cell that this is decided on.
+"""Equality of two cells (docs/rules/comparing.md C5), and the hashable form of a cell that it is decided on.
 
 Equality within a tolerance is not transitive, so it has no hashable key; `canonical` makes what is exactly equal hash
 alike, and numbers that are only close are told apart there and compared by `close`.
@@ -32,8 +32,8 @@ class ValueRules:
     """How strictly two cells are compared; each field loosens one rule.
 
     Attributes:
-        relative_tolerance: numbers of which at least one is not whole agree within this share of the larger (SQL.md:
-            1e-6). There is no absolute tolerance: p-values of 1e-12 and 1e-13 differ.
+        relative_tolerance: numbers of which at least one is not whole agree within this share of the larger (1e-6:
+            docs/rules/comparing.md C5.2). There is no absolute tolerance: p-values of 1e-12 and 1e-13 differ.
         whole_numbers: `tolerant` gives two whole numbers the same tolerance; `exact` wants them equal.
         text_case: `ignore` compares text without regard to case.
         numbers_as_text: a text that is written like a number counts as that number.

@@ -1,4 +1,4 @@
-"""Which columns of a result are identifiers, and of which table (SQL.md section 4, rule 1)."""
+"""Identifier columns of a result, and the tables they belong to (docs/rules/comparing.md C1.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows of both sides are compared, given their outermost ORDER BY and LIMIT (SQL.md section 4, rules 3 and 4).
+"""Rows to compare, given the outermost ORDER BY and LIMIT of both sides (docs/rules/comparing.md C3, C4).
 
 A LIMIT makes the answer of a right statement depend on what the engine happens to return among ties, or among all rows
 where there is no order. So what is compared is a `Reading`: gold's rows with the rank of each (rows with equal sort

@@ -54,7 +54,7 @@ class Match:
 
     @property
     def as_set(self) -> bool:
-        """Rule 2: repeated rows do not count where further columns, or a dropped identifier, told them apart."""
+        """Whether repeats do not count (docs/rules/comparing.md C2.2): what told the rows apart is not compared."""
         return self.plan.dropped or (self.gold_is_set and self.n_extra_columns > 0)
 
     @property

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from sqlglot import Token, exp
 
 MAX_SQL_BYTES = 100_000
-"""Longest statement taken from a model (SQL.md section 2)."""
+"""Longest statement taken from a model (docs/rules/executing.md E1.2)."""
 
 MAX_TRANSLATED_BYTES = 1_000_000
-"""Longest text handed to the engine: a few translations double at each level of nesting (SQL.md section 2)."""
+"""Longest text handed to the engine: a few translations double at each level of nesting
+(docs/rules/executing.md E1.6)."""
 
 MAX_NESTING = 60
 """Deepest nesting of brackets and CASE. Both parsers are recursive and overflow at some hundred levels; people and

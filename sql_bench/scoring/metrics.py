@@ -1,4 +1,4 @@
-"""Verdicts counted: what is in the denominator, and what counts as what (SQL.md section 5 is the rule book)."""
+"""Counting of verdicts: denominators, execution accuracy and its bounds (docs/rules/counting.md N1 to N10)."""
 
 from __future__ import annotations
 

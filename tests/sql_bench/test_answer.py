@@ -1,4 +1,4 @@
-"""A counterexample for every sentence of SQL.md section 4, but for order and LIMIT (test_answer_limits.py)."""
+"""Counterexamples for docs/rules/comparing.md C1, C2, C5 and C6; order and LIMIT are in test_answer_limits.py."""
 
 from __future__ import annotations
 

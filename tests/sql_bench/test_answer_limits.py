@@ -1,4 +1,4 @@
-"""Order and LIMIT: SQL.md section 4, rules 3 and 4, on results built by hand."""
+"""Order and LIMIT on results built by hand (docs/rules/comparing.md C3, C4)."""
 
 from __future__ import annotations
 

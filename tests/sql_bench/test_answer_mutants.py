@@ -1,4 +1,4 @@
-"""Is the comparator right? Mutants and rewrites of gold statements, run on a small database (SQL.md section 7).
+"""Mutants and rewrites of gold statements whose verdict is known by construction (docs/rules/comparing.md C11).
 
 The verdict on each follows from how it was made, never from what the comparator says.
 """
