@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from bench_core.artifacts import OWNERS_FOLDER
 from bench_core.errors import UserError
-from retrieval_bench.datasets.dataset import DatasetCard
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.pipeline.system import System
 
 FLAG = "--allow-remote-for-credentialed"

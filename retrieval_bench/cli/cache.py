@@ -51,7 +51,7 @@ def cache_explain(dataset: str, retriever: str, generator_model: str, cache_dir:
     from retrieval_bench.reports.stored_answers import explanation_table
 
     store, loaded = _store(cache_dir), load_dataset(dataset)
-    setting = Setting(loaded.card.dataset_id, (), LanguageModelSettings(store.root, generator_model))
+    setting = Setting(loaded.card, (), LanguageModelSettings(store.root, generator_model))
     print_table(explanation_table(loaded, create_system(retriever, setting), store), form)
 
 

@@ -77,7 +77,7 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], allow_remote:
 
     loaded = load_dataset(dataset)
     dataset_id, spec = loaded.card.dataset_id, StageSpec.parse(retriever, parameters)
-    created = create_retriever(spec, dataset_id)
+    created = create_retriever(spec, loaded.card)
     check_data_use(loaded.card, FirstStage(str(spec), created), allow_remote)
     with readable_by_its_owner_only(loaded.card), working(f"indexing {dataset_id}"):
         folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir)

@@ -139,12 +139,12 @@ def outcomes(
     models = LanguageModelSettings(where.cache_dir or default_store_dir(), generator_model)
     workspace = Workspace(where.results_dir, where.indexes_dir, Reporter(say, is_verbose=True), where.allow_remote)
     for name, text in pairs:  # a misspelt system is told before the first corpus is read
-        create_system(text, Setting(name, parameters, models))
+        create_system(text, Setting(load_dataset(name).card, parameters, models))
     loaded: str | None = None
     for name, text in pairs:
         if name != loaded:  # one corpus is held at a time
             dataset, loaded = load_dataset(name), name
-        system = create_system(text, Setting(dataset.card.dataset_id, parameters, models))
+        system = create_system(text, Setting(dataset.card, parameters, models))
         try:
             yield run_system(dataset, system, k or dataset.card.k, workspace, measures)
         except UserError:

@@ -167,6 +167,6 @@ def gains(
 
     loaded = load_dataset(dataset)
     models = LanguageModelSettings(cache_dir or default_store_dir(), generator_model)
-    system = create_system(retriever, Setting(loaded.card.dataset_id, (), models))
+    system = create_system(retriever, Setting(loaded.card, (), models))
     workspace = Workspace(results_dir, indexes_dir, Reporter(say, is_verbose=True), allow_remote)
     print_table(gains_table(loaded, system, loaded.card.k, workspace, Measure.parse(measure_text)), form)

@@ -15,39 +15,13 @@ from bench_core.jsonl import first_line_with
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.registry import Family
 from bench_core.plugins.stage import PluginBase
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.rankings.trec import check_known
 from retrieval_bench.types import Corpus, Qrels, Query
 
-Access = Literal["public", "credentialed"]
-"""Whether a dataset's text may be sent to other machines."""
-
 UnknownIds = Literal["refuse", "keep"]
 """What to do with judged documents that the corpus does not hold: refuse, or keep them (never found) and count them."""
-
-
-@dataclass(frozen=True)
-class DatasetCard:
-    """What is known of a dataset before it is read.
-
-    Attributes:
-        access: text of a `credentialed` dataset may not leave the machine unless the user says so.
-        k: how deep runs go by default.
-        same_documents_as: the dataset whose indexes this one shares; the empty string: it has its own.
-    """
-
-    dataset_id: str
-    summary: str
-    licence: str = ""
-    revision: str = ""
-    access: Access = "public"
-    k: int = 100
-    same_documents_as: str = ""
-
-    @property
-    def indexed_as(self) -> str:
-        """The dataset_id that indexes of the documents stand under."""
-        return self.same_documents_as or self.dataset_id
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import read_lines
-from retrieval_bench.datasets.dataset import Access, Dataset, DatasetCard, DatasetSourceBase, UnknownIds
+from retrieval_bench.datasets.card import Access, DatasetCard
+from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase, UnknownIds
 from retrieval_bench.datasets.records import Duplicates, read_corpus, read_qrels_objects, read_queries
 from retrieval_bench.rankings.trec import read_qrels
 from retrieval_bench.types import Qrels, Query
@@ -36,6 +37,9 @@ class FolderDatasets(DatasetSourceBase):
         unknown_ids: `refuse` judged documents that the corpus does not hold, or `keep` them as never found.
         access: `credentialed` for texts that may not leave this machine: stages that would send them are refused.
         split: judgments in `qrels/SPLIT.tsv`, as BEIR has `dev` and `train` beside `test`.
+        task: `qa-reference`, `clinical-evidence`, `clinical-case` or `health-records`: words a model's instruction, and
+            chooses the prompts of query generators.
+        instructions_as: an R2MED set (`r2med/biology`) whose imported instructions and prompts hold for this one.
     """
 
     def __init__(
@@ -44,8 +48,10 @@ class FolderDatasets(DatasetSourceBase):
         unknown_ids: UnknownIds = "refuse",
         access: Access = "public",
         split: str = "",
+        task: str = "",
+        instructions_as: str = "",
     ) -> None:
-        self.split = split
+        self.split, self.task, self.instructions_as = split, task, instructions_as
         self.access: Access = access
         self.duplicates: Duplicates = duplicates
         self.unknown_ids: UnknownIds = unknown_ids
@@ -61,7 +67,15 @@ class FolderDatasets(DatasetSourceBase):
             raise UserError(f"{folder}: there is no such folder.")
         name = f"dir/{folder.resolve().name}"
         dataset_id = f"{name}-{self.split}" if self.split else name
-        card = DatasetCard(dataset_id, "a folder of your own", access=self.access, same_documents_as=name)
+        card = DatasetCard(
+            dataset_id,
+            "a folder of your own",
+            access=self.access,
+            same_documents_as=name,
+            task=self.task,
+            instructions_as=self.instructions_as,
+            generated_dir=folder / "generated",
+        )
         qrels = (f"qrels/{self.split}.tsv",) if self.split else _QRELS
         return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids, qrels)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from bench_core.artifacts import write_atomically
 from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.plugins.registry import StageSpec, convert_arguments, did_you_mean
-from retrieval_bench.datasets.dataset import Dataset, DatasetCard, DatasetSourceBase
+from retrieval_bench.datasets.card import DatasetCard
+from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase
 from retrieval_bench.datasets.hub import FetchedFolder, HubFiles, fetch_files
 from retrieval_bench.datasets.parts import PartNames, find_parts, read_part
 from retrieval_bench.datasets.records import CorpusFile, read_corpus, read_qrels_objects, read_queries
@@ -25,6 +26,12 @@ from retrieval_bench.types import Query
 _TABLE = Path(__file__).with_name("r2med.tsv")
 # MTEB's metadata of the R2MED tasks.
 _LICENCE = "CC-BY-4.0"
+# R2MED's names of its tasks -> the suite's.
+_TASKS = {
+    "Q&A reference": "qa-reference",
+    "clinical evidence": "clinical-evidence",
+    "clinical case": "clinical-case",
+}
 _REVISION = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*")
 
 
@@ -65,7 +72,15 @@ class R2medSet:
     def card(self, revision: str) -> DatasetCard:
         """The card of the dataset at a revision."""
         summary = f"R2MED {self.title}, {self.task}: {self.n_queries} queries, {self.n_documents:,} documents"
-        return DatasetCard(self.dataset_id, summary, licence=_LICENCE, revision=revision)
+        return DatasetCard(
+            self.dataset_id,
+            summary,
+            licence=_LICENCE,
+            revision=revision,
+            task=_TASKS[self.task],
+            instructions_as=self.dataset_id,
+            identical_ids="drop",  # as R2MED's code does where it searches with vectors, and not with BM25
+        )
 
 
 class R2medDatasets(DatasetSourceBase):

@@ -11,17 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from retrieval_bench.encoders.encoding_rule import ComputeType, PaddingSide, Pooling
 
 _REGISTRY = Path(__file__).with_name("models.yaml")
-_DEFAULT_TASK = "default"
-
-
-class Task(BaseModel):
-    """What a dataset asks for, in words that instructions are made of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    search: str
-    question: str
-    passage: str
 
 
 class ModelEntry(BaseModel):
@@ -77,21 +66,15 @@ class ModelEntry(BaseModel):
 
 
 class Registry(BaseModel):
-    """`models.yaml`: models, tasks, and which dataset has which task."""
+    """`models.yaml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tasks: dict[str, Task]
-    datasets: dict[str, str]
     models: tuple[ModelEntry, ...]
 
     def find(self, name: str) -> ModelEntry | None:
         """The entry a user means by its key or its hub id; of several with one hub id the first."""
         return next((entry for entry in self.models if name in (entry.key, entry.hub_id)), None)
-
-    def task(self, dataset_id: str) -> Task:
-        """The words for a dataset; for one that is not known those of a medical question."""
-        return self.tasks[self.datasets.get(dataset_id, _DEFAULT_TASK)]
 
 
 @cache
@@ -100,8 +83,3 @@ def registry() -> Registry:
     import yaml
 
     return Registry.model_validate(yaml.safe_load(_REGISTRY.read_text(encoding="utf-8")))
-
-
-def task_of(dataset_id: str) -> str:
-    """The name of a dataset's task; `general` for one that is not known."""
-    return registry().datasets.get(dataset_id, "general")

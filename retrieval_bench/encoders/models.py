@@ -17,6 +17,8 @@ from typing import Any
 from bench_core.errors import UserError
 from bench_core.machine.model_files import ModelFiles
 from bench_core.plugins.registry import did_you_mean
+from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
+from retrieval_bench.datasets.tasks import TaskWords, words_of
 from retrieval_bench.encoders.embeddings_api import Endpoint
 from retrieval_bench.encoders.encoder import Encoder
 from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule, Pooling, TextRule
@@ -69,14 +71,14 @@ class EncoderOptions:
 def create_encoder(
     model: str,
     options: EncoderOptions = EncoderOptions(),
-    dataset_id: str = "",
+    card: DatasetCard = UNKNOWN,
     prefixes: Mapping[str, str] | None = None,
 ) -> Encoder:
     """The encoder a user means; weights are loaded when the first text is encoded or counted.
 
     Args:
         model: a key of the registry, a folder, or a hub id; with an endpoint, the name it serves the model by.
-        dataset_id: decides the words of instructions.
+        card: of what is searched; its task words the instructions.
         prefixes: what stands before a `query` and a `document` for this dataset, where a user imported such a table;
             `options` has precedence.
 
@@ -86,7 +88,7 @@ def create_encoder(
     entry = _entry(model, options)
     _check_fit(options, bool(options.endpoint) or (entry is not None and entry.loader == "endpoint"))
     rules = entry or ModelEntry(key=model, query_prefix=None, document_prefix=None)
-    texts = _text_rules(rules, options, dataset_id, prefixes or {})
+    texts = _text_rules(rules, options, words_of(card.task), prefixes or {})
     is_key = entry is not None and model == entry.key
     if options.endpoint or rules.loader == "endpoint":
         return _served((rules.served_as or rules.hub_id) if is_key else model, rules, options, texts)
@@ -175,15 +177,14 @@ def _revision(hub_id: str, entry: ModelEntry | None, options: EncoderOptions) ->
 
 
 def _text_rules(
-    entry: ModelEntry, options: EncoderOptions, dataset_id: str, prefixes: Mapping[str, str]
+    entry: ModelEntry, options: EncoderOptions, words: TaskWords, prefixes: Mapping[str, str]
 ) -> dict[Role, TextRule]:
     """What is done with the texts of each role: the user's word, then an imported table's, then the registry's."""
-    words = registry().task(dataset_id).model_dump()
 
     def prefix(given: str | None, imported: str | None, template: str | None) -> str | None:
         if given is not None or imported is not None:
             return given if given is not None else imported
-        return template if template is None else template.format(**words)
+        return template if template is None else template.format(**vars(words))
 
     query = TextRule(
         prefix(options.query_prefix, prefixes.get("query"), entry.query_prefix),

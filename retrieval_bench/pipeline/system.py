@@ -25,6 +25,7 @@ from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.registry import StageSpec, did_you_mean
 from bench_core.plugins.requirements import Requirements, all_of
 from bench_core.plugins.stage import any_remote
+from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.fusion.fusion import Fusion, create_fusion
 from retrieval_bench.pipeline.rerank import Keep
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
@@ -188,12 +189,12 @@ class Setting:
     """What systems are made for.
 
     Attributes:
-        dataset_id: what they will search.
+        card: of what they will search.
         parameters: further `key=value` arguments of each retriever.
         models: what holds for all stages that ask a language model.
     """
 
-    dataset_id: str = ""
+    card: DatasetCard = UNKNOWN
     parameters: Sequence[str] = ()
     models: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
@@ -208,7 +209,7 @@ def create_system(text: str, setting: Setting = Setting()) -> System:
     if others and _is_generator(first):
         spec, (searched, *rerankers) = StageSpec.parse(first), others
         over = _create_first(searched, setting)
-        generation = create_generation(spec, setting.dataset_id, setting.models)
+        generation = create_generation(spec, setting.card, setting.models)
         system: System = Generated(f"{spec} > {over.label}", generation, over)
     else:
         system, rerankers = _create_first(first, setting), others
@@ -254,7 +255,7 @@ def _create_first(text: str, setting: Setting) -> System:
         if not text:
             raise UserError("A system is missing; write for example bm25, or rrf(bm25, dense).")
         spec = StageSpec.parse(text, setting.parameters)
-        return FirstStage(str(spec), create_retriever(spec, setting.dataset_id))
+        return FirstStage(str(spec), create_retriever(spec, setting.card))
     parts = [part.strip() for part in _split(fusion["of"], _BETWEEN_SYSTEMS)]
     if len(parts) < 2:
         raise UserError(f"{text!r} fuses fewer than two systems; write for example rrf(bm25, dense).")
@@ -278,7 +279,7 @@ def _create_reranked(over: System, text: str, setting: Setting) -> Reranked:
         raise UserError(f"reranker {spec.name}: depth={depth} does not fit: it must be a whole number of at least 1.")
     if keep not in get_args(Keep):
         raise UserError(f"reranker {spec.name}: keep={keep} does not fit: it is {' or '.join(get_args(Keep))}.")
-    reranker = create_reranker(StageSpec(spec.name, tuple(own.items())), setting.models, setting.dataset_id)
+    reranker = create_reranker(StageSpec(spec.name, tuple(own.items())), setting.models, setting.card)
     return Reranked(f"{over.label} > {spec}", over, reranker, int(depth), keep)
 
 

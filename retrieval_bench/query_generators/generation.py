@@ -17,7 +17,7 @@ from bench_core.machine.threads import in_threads
 from bench_core.plugins.registry import StageSpec
 from bench_core.plugins.requirements import Requirements, all_of
 from bench_core.plugins.stage import any_remote
-from retrieval_bench.datasets.embedded import packaged_texts
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.query_generators.base import QUERY_GENERATORS, GeneratedQuery, QueryGenerator
 from retrieval_bench.query_generators.replayed import Replay
 from retrieval_bench.query_generators.search_tool import CorpusSearch
@@ -51,7 +51,7 @@ class Generation:
         return [part for part in (self.generator, self.client, self.search) if part is not None]
 
 
-def create_generation(spec: StageSpec, dataset_id: str, settings: LanguageModelSettings) -> Generation:
+def create_generation(spec: StageSpec, card: DatasetCard, settings: LanguageModelSettings) -> Generation:
     """The generator a user names, with its model and what it searches with.
 
     Without a model, and where the dataset brings texts of the method, those are replayed.
@@ -63,18 +63,19 @@ def create_generation(spec: StageSpec, dataset_id: str, settings: LanguageModelS
     stage = with_model(QUERY_GENERATORS, spec, settings)
     rest = dict(stage.spec.arguments)
     if "client" in parameters and stage.client is None:
-        texts = packaged_texts(dataset_id, spec.name)
+        texts = card.generated_texts(spec.name)
         if texts is None:
+            brings_none = f"; {card.dataset_id} brings no texts of it to replay" if card.dataset_id else ""
             raise UserError(
                 f"query generator {spec.name} needs a language model: add ,llm=hf:FOLDER or ,llm=http://HOST/v1#MODEL, "
-                f"or --generator-model{f'; {dataset_id} brings no texts of it to replay' if dataset_id else ''}."
+                f"or --generator-model{brings_none}."
             )
         return Generation(Replay(str(texts), spec.name, rest.get("lexical", ""), rest.get("dense", "")))
     search = None
     if "search" in parameters:
-        search = CorpusSearch(create_retriever(StageSpec.parse(rest.pop("search", "bm25")), dataset_id))
+        search = CorpusSearch(create_retriever(StageSpec.parse(rest.pop("search", "bm25")), card))
     without_search = StageSpec(spec.name, tuple(rest.items()))
-    generator = QUERY_GENERATORS.create(without_search, client=stage.client, search=search, dataset_id=dataset_id)
+    generator = QUERY_GENERATORS.create(without_search, client=stage.client, search=search, card=card)
     return Generation(generator, stage.n_at_once, stage.client, search)
 
 

@@ -11,7 +11,7 @@ from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Samp
 from bench_core.llm.reasoning import answer_part, is_reasoning_model, problem_of
 from bench_core.plugins.requirements import Requirements, all_of
 from bench_core.plugins.stage import any_remote
-from retrieval_bench.encoders.model_registry import task_of
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.query_generators.base import GeneratedQuery, QueryGeneratorBase, SearchTool
 from retrieval_bench.query_generators.combination import R2MED, R2MED_REASONING, Combination
 from retrieval_bench.query_generators.prompts import load_prompt
@@ -48,12 +48,12 @@ class Prompted(QueryGeneratorBase):
         dense: str = "",
         *,
         client: ChatClient,
-        dataset_id: str,
+        card: DatasetCard,
         search: SearchTool | None,
     ) -> None:
         if self.n_passages and search is None:
             raise UserError(f"{self.method} shows the model what a search found; give it one.")
-        self._prompt = load_prompt(self.method, task_of(dataset_id), prompt, self.fields, dataset_id)
+        self._prompt = load_prompt(self.method, card.task, prompt, self.fields, card.instructions_as)
         self._sampling = Sampling(temperature=temperature, top_p=top_p, seed=seed, max_tokens=max_tokens)
         self._client, self._search = client, search
         self._model = str(client.describe().get("model", ""))

@@ -34,11 +34,12 @@ UPSTREAM = "upstream"
 """In place of a prompt file: R2MED's own prompt, imported from the user's clone of its code."""
 
 
-def load_prompt(method: str, task: str, path: str, fields: frozenset[str], dataset_id: str = "") -> Prompt:
+def load_prompt(method: str, task: str, path: str, fields: frozenset[str], instructions_as: str = "") -> Prompt:
     """The prompt of a method for a task, or the user's own.
 
     Args:
-        dataset_id: decides which of upstream's prompts is meant.
+        task: names the suite's prompt; empty: the general one.
+        instructions_as: the dataset whose prompt is meant among upstream's.
         path: the user's file; empty: the suite's `prompt_files/<method>/<task>.txt`, or its `general.txt`.
         fields: the fields the method fills; `query` must be among those of the text.
 
@@ -49,8 +50,8 @@ def load_prompt(method: str, task: str, path: str, fields: frozenset[str], datas
     if path == UPSTREAM:
         from retrieval_bench.upstream.r2med import upstream_prompt
 
-        return Prompt(upstream_prompt(method, dataset_id))
-    file = Path(path) if path else _FOLDER / method / f"{task}.txt"
+        return Prompt(upstream_prompt(method, instructions_as))
+    file = Path(path) if path else _FOLDER / method / f"{task or 'general'}.txt"
     if not path and not file.is_file():
         file = _FOLDER / method / "general.txt"
     try:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from bench_core.errors import UserError
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling, Usage
 from bench_core.llm.reasoning import answer_part, problem_of
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Step
 from retrieval_bench.query_generators.prompted import Prompted
 from retrieval_bench.query_generators.prompts import load_prompt
@@ -53,7 +54,7 @@ class Searching(Prompted):
         words: int = 256,
         *,
         client: ChatClient,
-        dataset_id: str,
+        card: DatasetCard,
         search: SearchTool | None,
     ) -> None:
         super().__init__(
@@ -65,7 +66,7 @@ class Searching(Prompted):
             lexical,
             dense,
             client=client,
-            dataset_id=dataset_id,
+            card=card,
             search=search,
         )
         for name, value in (("steps", steps), ("n_documents", n_documents), ("words", words)):

@@ -14,7 +14,8 @@ from bench_core.plugins.contracts import check
 from bench_core.plugins.registry import Family, StageSpec, arguments_of
 from bench_core.results.tables import Cell, Column, Table
 from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
-from retrieval_bench.datasets.dataset import SOURCES, Dataset, DatasetCard, load_dataset
+from retrieval_bench.datasets.card import DatasetCard
+from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
 from retrieval_bench.encoders.model_registry import ModelEntry, registry
 from retrieval_bench.fusion.methods import METHODS
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
@@ -171,6 +172,8 @@ def _dataset_details(dataset: Dataset) -> Table:
         ("judgments", sum(len(judged) for judged in dataset.qrels.values())),
         ("relevant", relevant),
         ("default k", card.k),
+        ("task", card.task or "none in particular"),
+        ("documents with the query's id", f"{card.identical_ids} where vectors are searched"),
         *((key, value) for key, value in dataset.identity.items() if value),
         ("qrels_sha256", dataset.qrels_sha256),
         ("first document", dataset.corpus.doc_ids[0]),

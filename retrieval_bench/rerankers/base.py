@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bench_core.llm.stage_models import LanguageModelSettings, with_model
 from bench_core.plugins.registry import Family, StageSpec
 from bench_core.plugins.stage import StageBase
+from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.types import Candidates, Description, Reranker
 
 
@@ -43,18 +44,18 @@ RERANKERS = Family(
 )
 
 
-def create_reranker(spec: StageSpec, models: LanguageModelSettings | None = None, dataset_id: str = "") -> Reranker:
+def create_reranker(
+    spec: StageSpec, models: LanguageModelSettings | None = None, card: DatasetCard = UNKNOWN
+) -> Reranker:
     """The reranker a user names.
 
     Args:
-        dataset_id: what is searched; for one whose model has an instruction for it.
+        card: of what is searched; given to a class that takes it.
         models: for one that asks a language model.
 
     Raises:
         UserError: no such class or argument, or the class is no reranker.
     """
     stage = with_model(RERANKERS, spec, models or LanguageModelSettings())
-    created: Reranker = RERANKERS.create(
-        stage.spec, client=stage.client, n_at_once=stage.n_at_once, dataset_id=dataset_id
-    )
+    created: Reranker = RERANKERS.create(stage.spec, client=stage.client, n_at_once=stage.n_at_once, card=card)
     return created

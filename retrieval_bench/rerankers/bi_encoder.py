@@ -7,6 +7,7 @@ from functools import cached_property
 
 from bench_core.identity import Json
 from bench_core.plugins.requirements import Requirements, of_devices
+from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.encoders.batches import encode_in_batches
 from retrieval_bench.encoders.corpus_vectors import prepare
 from retrieval_bench.encoders.encoder import Encoder
@@ -24,7 +25,7 @@ class BiEncoder(RerankerBase):
         revision: commit of a hub model.
         batch_size: texts encoded at once.
         device: `cpu`, `cuda`, …; by default the GPU where there is one.
-        dataset_id: what is searched; it decides the words of a model's instruction.
+        card: of what is searched: its task words the model's instruction.
     """
 
     def __init__(
@@ -34,9 +35,9 @@ class BiEncoder(RerankerBase):
         batch_size: int = 32,
         device: str = "",
         *,
-        dataset_id: str = "",
+        card: DatasetCard = UNKNOWN,
     ) -> None:
-        self._model, self._batch_size, self._dataset_id = model, batch_size, dataset_id
+        self._model, self._batch_size, self._card = model, batch_size, card
         self._options = EncoderOptions(revision=revision, device=device)
 
     def describe(self) -> Description:
@@ -76,4 +77,4 @@ class BiEncoder(RerankerBase):
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return create_encoder(self._model, self._options, self._dataset_id)
+        return create_encoder(self._model, self._options, self._card)

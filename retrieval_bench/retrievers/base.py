@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench_core.plugins.described import user_source
 from bench_core.plugins.registry import Family, StageSpec
 from bench_core.plugins.stage import StageBase
+from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.types import Corpus, DescribedStage, Description, Query, RankedList, Retriever
 
 
@@ -70,16 +71,16 @@ RETRIEVERS = Family(
 )
 
 
-def create_retriever(spec: StageSpec, dataset_id: str = "") -> Retriever:
+def create_retriever(spec: StageSpec, card: DatasetCard = UNKNOWN) -> Retriever:
     """The retriever a user names.
 
     Args:
-        dataset_id: what it will search; given to a class that takes it, for instructions made for one dataset.
+        card: of what it will search; given to a class that takes it.
 
     Raises:
         UserError: no such class or argument, or the class is no retriever.
     """
-    created: Retriever = RETRIEVERS.create(spec, dataset_id=dataset_id)
+    created: Retriever = RETRIEVERS.create(spec, card=card)
     return created
 
 

@@ -12,6 +12,7 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.environment import parse_bytes
 from bench_core.plugins.requirements import Requirements, of_devices
+from retrieval_bench.datasets.card import UNKNOWN, DatasetCard, IdenticalIds
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors, Similarity, prepare
 from retrieval_bench.encoders.encoder import Encoder
@@ -63,9 +64,9 @@ class Dense(RetrieverBase):
         encoding_format: how an endpoint's numbers travel.
         instructions: `own`, worded by this suite; or `upstream`, those of R2MED's code, which
             `retrieval-bench import-upstream r2med` takes from your clone of it.
-        identical_ids: whether a document that has the query's own id stays in its ranking; by default it is dropped on
-            R2MED's sets, as R2MED's code does where it searches with vectors (and not with BM25), and stays elsewhere.
-        dataset_id: what is searched; it decides the words of a model's instruction.
+        identical_ids: whether a document that has the query's own id stays in its ranking; by default as the dataset's
+            card says.
+        card: of what is searched: its task words the model's instruction.
     """
 
     resumes_indexing = True
@@ -96,9 +97,9 @@ class Dense(RetrieverBase):
         dimensions: int | None = None,
         encoding_format: EncodingFormat = "float",
         instructions: Literal["own", "upstream"] = "own",
-        identical_ids: Literal["keep", "drop"] | None = None,
+        identical_ids: IdenticalIds | None = None,
         *,
-        dataset_id: str = "",
+        card: DatasetCard = UNKNOWN,
     ) -> None:
         for name, value in (("batch_size", batch_size), ("tokens_a_batch", tokens_a_batch), ("max_length", max_length)):
             if value is not None and value < 1:
@@ -109,8 +110,10 @@ class Dense(RetrieverBase):
             raise UserError("retriever dense: search_parameters= are for an approximate index; name one with factory=.")
         self._batching = Batching(batch_size, tokens_a_batch)
         self._memory, self._memory_bytes = memory, parse_bytes(memory)
-        self._model, self._dataset_id = model, dataset_id
-        self._prefixes = upstream_prefixes(rules_of(model, rules), dataset_id) if instructions == "upstream" else None
+        self._model, self._card = model, card
+        self._prefixes = (
+            upstream_prefixes(rules_of(model, rules), card.instructions_as) if instructions == "upstream" else None
+        )
         self._options = EncoderOptions(
             revision=revision,
             rules=rules,
@@ -128,8 +131,7 @@ class Dense(RetrieverBase):
             dimensions=dimensions,
             encoding_format=encoding_format,
         )
-        by_default = "drop" if dataset_id.startswith("r2med/") else "keep"
-        self._drops_identical_ids = (identical_ids or by_default) == "drop"
+        self._drops_identical_ids = (identical_ids or card.identical_ids) == "drop"
         self._split_note = self._recall_note = ""
 
     @staticmethod
@@ -245,7 +247,7 @@ class Dense(RetrieverBase):
         missing = self.missing_requirement()
         if missing:
             raise UserError(f"retriever dense: {missing}.")
-        return create_encoder(self._model, self._options, self._dataset_id, self._prefixes)
+        return create_encoder(self._model, self._options, self._card, self._prefixes)
 
 
 def _device_note() -> str:

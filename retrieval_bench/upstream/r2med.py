@@ -235,7 +235,7 @@ def upstream_prefixes(model: str, dataset_id: str) -> Mapping[str, str]:
     """
     prefixes = _imported().instructions.get(model, {}).get(dataset_id)
     if prefixes is None:
-        raise UserError(f"Upstream's tables hold no instruction of {model} for {dataset_id or 'this dataset'}.")
+        raise UserError(f"Upstream's tables hold no instruction of {model} for {_named(dataset_id)}.")
     return {str(side): text for side, text in prefixes.items()}
 
 
@@ -247,8 +247,12 @@ def upstream_prompt(method: str, dataset_id: str) -> str:
     """
     template = _imported().prompts.get(method, {}).get(dataset_id)
     if template is None:
-        raise UserError(f"Upstream's tables hold no prompt of {method} for {dataset_id or 'this dataset'}.")
+        raise UserError(f"Upstream's tables hold no prompt of {method} for {_named(dataset_id)}.")
     return template.replace("{TEXT}", "{query}").replace("{PASSAGE}", "{passages}")
+
+
+def _named(dataset_id: str) -> str:
+    return dataset_id or "this dataset (instructions_as=r2med/NAME behind it says whose hold for it)"
 
 
 def _imported() -> UpstreamTables:

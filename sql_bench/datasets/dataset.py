@@ -13,7 +13,7 @@ from bench_core.identity import Json, content_hash
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.registry import Family
 from bench_core.plugins.stage import PluginBase
-from sql_bench.types import Question
+from sql_bench.types import ComparisonRules, Question
 
 Access = Literal["public", "credentialed"]
 
@@ -25,6 +25,7 @@ class SqlCard:
     Attributes:
         dialect: sqlglot's name of the dialect that gold SQL is written in and that models are asked for.
         access: text of a `credentialed` dataset may not leave the machine unless the user says so.
+        rules: what comparing its results depends on: identifier columns, safety limits.
     """
 
     dataset_id: str
@@ -32,6 +33,7 @@ class SqlCard:
     dialect: str
     licence: str = ""
     access: Access = "public"
+    rules: ComparisonRules = field(default_factory=ComparisonRules)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def dataset_of_folder(folder: Path, dataset_id: str, dialect: str = "") -> SqlDa
     )
     tables_dir, schema_path = folder / "tables", folder / "schema.yaml"
     return SqlDataset(
-        SqlCard(dataset_id, declared.title, chosen, declared.licence, declared.access),
+        SqlCard(dataset_id, declared.title, chosen, declared.licence, declared.access, rules),
         read_questions=lambda: read_questions(folder / QUESTIONS, chosen, rules),
         tables_dir=tables_dir if tables_dir.is_dir() else None,
         schema_path=schema_path if schema_path.exists() else None,

@@ -70,7 +70,7 @@ def details_table(name: str) -> Table:
 def _dataset_table(dataset: SqlDataset) -> Table:
     card = dataset.card
     answerable = sum(bool(question.golds) for question in dataset.questions)
-    rules = dataset.questions[0].rules
+    rules = card.rules
     pairs: list[tuple[str, object]] = [
         ("what", card.summary),
         ("dialect", card.dialect),

@@ -12,6 +12,7 @@ from bench_core.errors import BenchError, UserError
 from bench_core.machine.devices import torch_device
 from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.dataset import load_dataset
+from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.rankings.searching import search_all
 from retrieval_bench.retrievers.base import create_retriever
@@ -150,8 +151,8 @@ def test_a_document_with_the_querys_own_id_can_be_dropped(tmp_path):
 
 
 def test_r2meds_sets_are_searched_as_r2med_does():
-    assert Dense(dataset_id="r2med/biology").describe() == Dense(identical_ids="drop").describe()
-    assert Dense(dataset_id="r2med/biology", identical_ids="keep").describe() == Dense().describe()
+    assert Dense(card=find_set("biology").card("")).describe() == Dense(identical_ids="drop").describe()
+    assert Dense(card=find_set("biology").card(""), identical_ids="keep").describe() == Dense().describe()
 
 
 @pytest.mark.parametrize(("factory", "search"), [("FOO", ""), ("PQ7x4", ""), ("HNSW32", "nprobe=3")])

@@ -14,6 +14,7 @@ import pytest
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import canonical_json
 from bench_core.machine.http import JsonEndpoint
+from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.encoders.embeddings_api import Endpoint
 from retrieval_bench.encoders.encoding_rule import TextRule
 from retrieval_bench.encoders.endpoint import EndpointEncoder, ServedModel
@@ -362,7 +363,7 @@ def test_a_registered_model_needs_its_endpoint_named(server):
 
 
 def test_a_served_model_keeps_its_rules_for_generated_texts_too(server):
-    made = create_encoder("gritlm-7b", EncoderOptions(endpoint=server.url), "r2med/biology")
+    made = create_encoder("gritlm-7b", EncoderOptions(endpoint=server.url), find_set("biology").card(""))
     assert made.describe("query")["prefix"] == made.describe("generated")["prefix"] != ""
     made.encode(["gout"], "generated")
     body = server.requests[0][2]
@@ -373,7 +374,7 @@ def test_a_served_model_keeps_its_rules_for_generated_texts_too(server):
 
 def test_an_imported_instruction_is_sent_and_shown_nowhere(server):
     secret = {"query": "imported words: "}
-    made = create_encoder("bge-large", EncoderOptions(endpoint=server.url), "r2med/biology", secret)
+    made = create_encoder("bge-large", EncoderOptions(endpoint=server.url), find_set("biology").card(""), secret)
     made.encode(["gout"], "query")
     assert server.requests[0][2]["input"] == ["imported words: gout"]
     assert "imported" not in str(made.describe("query"))

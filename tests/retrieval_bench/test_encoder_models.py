@@ -12,6 +12,8 @@ import pytest
 from bench_core.errors import UserError
 from bench_core.identity import content_hash
 from bench_core.plugins.registry import StageSpec
+from retrieval_bench.datasets.card import DatasetCard
+from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.encoders.endpoint import EndpointEncoder
 from retrieval_bench.encoders.model_registry import registry
 from retrieval_bench.encoders.models import EncoderOptions, create_encoder, rules_of
@@ -39,7 +41,7 @@ def test_every_entry_becomes_an_encoder_that_describes_itself():
     for entry in registry().models:
         if entry.package or not (entry.revision or entry.loader == "endpoint"):
             continue  # describing these looks into the package or asks the hub
-        made = create_encoder(entry.key, served(entry), "r2med/biology")
+        made = create_encoder(entry.key, served(entry), find_set("biology").card(""))
         texts = {role: made.describe(role)["prefix"] for role in ("query", "document", "generated")}
         assert "{" not in "".join(texts.values()), entry.key
 
@@ -81,36 +83,36 @@ def test_lengths_and_pooling_are_r2meds():
 def test_only_some_models_put_the_instruction_before_generated_texts():
     taking = {entry.key for entry in registry().models if entry.generated_takes_query_prefix}
     assert taking == {"instructor-l", "instructor-xl", "gritlm-7b", "nv-embed-v2", "e5-large"}
-    grit = create_encoder("gritlm-7b", dataset_id="r2med/pmc-clinical")
+    grit = create_encoder("gritlm-7b", card=find_set("pmc-clinical").card(""))
     assert grit.describe("generated") == grit.describe("query")
-    mistral = create_encoder("e5-mistral", dataset_id="r2med/pmc-clinical")
+    mistral = create_encoder("e5-mistral", card=find_set("pmc-clinical").card(""))
     assert mistral.describe("generated")["prefix"] == ""
     assert mistral.describe("query")["prefix"].startswith("Instruct: ")
 
 
-def test_instructions_follow_the_dataset_and_keep_the_models_frame():
-    def prefix(key, dataset_id, role="query"):
-        return create_encoder(key, TRUSTING, dataset_id).describe(role)["prefix"]
+def test_instructions_follow_the_task_and_keep_the_models_frame():
+    def prefix(key, task, role="query"):
+        return create_encoder(key, TRUSTING, DatasetCard("any", "", task=task)).describe(role)["prefix"]
 
-    biology, cases = prefix("e5-mistral", "r2med/biology"), prefix("e5-mistral", "r2med/iiyi-clinical")
+    biology, cases = prefix("e5-mistral", "qa-reference"), prefix("e5-mistral", "clinical-case")
     assert biology != cases
     assert all(re.fullmatch(r"Instruct: \S.*\nQuery: ", text) for text in (biology, cases))
-    assert prefix("e5-mistral", "dir:somewhere") == prefix("e5-mistral", "")
-    assert re.fullmatch(r"<\|user\|>\n\S.*\n<\|embed\|>\n", prefix("gritlm-7b", "cliniq/multi"))
-    assert prefix("gritlm-7b", "cliniq/multi", "document") == "<|embed|>\n"
-    assert prefix("bmretriever-2b", "r2med/biology", "document") == "Represent this passage\npassage: "
-    assert prefix("bge-large", "r2med/biology") == "Represent this sentence for searching relevant passages: "
-    assert prefix("bge-large", "r2med/biology", "document") == ""
-    assert prefix("contriever", "r2med/biology") == ""
+    assert prefix("e5-mistral", "") == create_encoder("e5-mistral", TRUSTING).describe("query")["prefix"] != biology
+    assert re.fullmatch(r"<\|user\|>\n\S.*\n<\|embed\|>\n", prefix("gritlm-7b", "health-records"))
+    assert prefix("gritlm-7b", "health-records", "document") == "<|embed|>\n"
+    assert prefix("bmretriever-2b", "qa-reference", "document") == "Represent this passage\npassage: "
+    assert prefix("bge-large", "qa-reference") == "Represent this sentence for searching relevant passages: "
+    assert prefix("bge-large", "qa-reference", "document") == ""
+    assert prefix("contriever", "qa-reference") == ""
 
 
 def test_a_users_prefix_comes_before_an_imported_one_and_that_before_ours():
     imported = {"query": "imported query: ", "document": "imported document: "}
-    made = create_encoder("bmretriever-2b", EncoderOptions(query_prefix=""), "r2med/biology", imported)
+    made = create_encoder("bmretriever-2b", EncoderOptions(query_prefix=""), find_set("biology").card(""), imported)
     assert made.describe("query")["prefix"] == ""
     assert made.describe("document")["prefix"] == {"sha256": content_hash(["imported document: "])}
     assert made.describe("generated")["prefix"] == ""
-    grit = create_encoder("gritlm-7b", EncoderOptions(), "r2med/biology", imported)
+    grit = create_encoder("gritlm-7b", EncoderOptions(), find_set("biology").card(""), imported)
     assert grit.describe("generated")["prefix"] == {"sha256": content_hash(["imported query: "])}
 
 
@@ -137,8 +139,8 @@ def test_rules_of_a_hub_id_or_a_local_copy_are_those_of_its_key():
 
 def test_a_bi_encoder_asks_as_dense_does():
     reranker, dense = (
-        create_reranker(StageSpec.parse("bi-encoder,model=e5-mistral"), dataset_id="r2med/biology"),
-        create_encoder("e5-mistral", dataset_id="r2med/biology"),
+        create_reranker(StageSpec.parse("bi-encoder,model=e5-mistral"), card=find_set("biology").card("")),
+        create_encoder("e5-mistral", card=find_set("biology").card("")),
     )
     assert reranker.describe().search["query"] == dense.describe("query")
     assert create_encoder("e5-mistral").describe("query") != dense.describe("query")

@@ -14,6 +14,7 @@ from bench_core.errors import BadFile, UserError
 from bench_core.llm.limits import Price
 from retrieval_bench.cli.main import main
 from retrieval_bench.datasets import embedded
+from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.pipeline.system import Setting, create_system
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.combination import DENSE, LEXICAL, R2MED, R2MED_REASONING, Combination
@@ -60,7 +61,7 @@ def test_a_reasoning_models_answer_is_searched_alone_and_averaged():
 @pytest.mark.parametrize("model", ["Qwen2.5-7B-Instruct", "Qwen/QwQ-32B"])
 @pytest.mark.parametrize("method", ["hyde", "query2doc", "lamer", "reasoning"])
 def test_the_rule_follows_from_method_and_model(method, model, tmp_path):
-    system = create_system(f"{method},llm=http://127.0.0.1:9/v1#{model} > bm25", Setting("r2med/biology"))
+    system = create_system(f"{method},llm=http://127.0.0.1:9/v1#{model} > bm25", Setting(find_set("biology").card("")))
     combination = system.describe()["generate"]["search"]["combination"]
     rule = R2MED_REASONING if "QwQ" in model else R2MED.get(method, R2MED_REASONING)
     assert combination == {"lexical": rule.lexical, "dense": rule.dense}

@@ -148,5 +148,6 @@ def test_another_argument_or_line_of_a_reranker_is_another_run(here):
 
 
 def test_a_mistake_is_told_before_anything_is_read(here):
-    result = invoke("run", "-d", "dir:nowhere", "-r", "bm25 > monot5,depht=3", code=2)
-    assert "depht" in result.stderr and "nowhere" not in result.stderr
+    (here / "empty").mkdir()
+    result = invoke("run", "-d", "dir:empty", "-r", "bm25 > monot5,depht=3", code=2)
+    assert "depht" in result.stderr and "empty" not in result.stderr

@@ -5,7 +5,7 @@ import yaml
 
 from bench_core.errors import BadFile, UserError
 from bench_core.plugins.registry import StageSpec
-from retrieval_bench.datasets.r2med import r2med_sets
+from retrieval_bench.datasets.r2med import find_set, r2med_sets
 from retrieval_bench.encoders.models import registry
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.upstream.constants import FolderConstants
@@ -147,7 +147,9 @@ def test_the_users_configuration_folder_is_the_place(tmp_path, clone, monkeypatc
     assert import_r2med(clone).path == tmp_path / "home" / "biomed-bench" / "upstream" / "r2med.yaml"
     assert load_upstream() is not None
     described = [
-        create_retriever(StageSpec.parse(f"dense,model={model},instructions=upstream"), "r2med/biology").describe()
+        create_retriever(
+            StageSpec.parse(f"dense,model={model},instructions=upstream"), find_set("biology").card("")
+        ).describe()
         for model in ("e5-mistral", "intfloat/e5-mistral-7b-instruct")  # by key, and by the hub's name
     ]
     assert described[0] == described[1]

@@ -1,0 +1,65 @@
+"""The card of a dataset: what is known of it before it is read, and what is asked of the systems that search it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bench_core.errors import UserError
+from bench_core.plugins.registry import did_you_mean
+from retrieval_bench.datasets.tasks import TASKS
+
+Access = Literal["public", "credentialed"]
+"""Whether a dataset's text may be sent to other machines."""
+
+IdenticalIds = Literal["keep", "drop"]
+"""What becomes of a document that has the query's own id where vectors are searched: it stays, or is left out."""
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What stages may know of a dataset; none looks at its name.
+
+    Attributes:
+        access: text of a `credentialed` dataset may not leave the machine unless the user says so.
+        k: how deep runs go by default.
+        same_documents_as: the dataset whose indexes this one shares; the empty string: it has its own.
+        task: a name of `TASKS`, which words instructions and chooses prompts; the empty string: none in particular.
+        instructions_as: the dataset whose texts in an imported table of instructions and prompts hold for this one.
+        identical_ids: see `IdenticalIds`.
+        generated_dir: a folder of texts that come with the dataset, generated for its queries: `METHOD.jsonl` each.
+    """
+
+    dataset_id: str
+    summary: str
+    licence: str = ""
+    revision: str = ""
+    access: Access = "public"
+    k: int = 100
+    same_documents_as: str = ""
+    task: str = ""
+    instructions_as: str = ""
+    identical_ids: IdenticalIds = "keep"
+    generated_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.task and self.task not in TASKS:
+            raise UserError(
+                f"{self.dataset_id}: there is no task {self.task!r}{did_you_mean(self.task, TASKS)}; known are "
+                f"{', '.join(TASKS)}."
+            )
+
+    @property
+    def indexed_as(self) -> str:
+        """The dataset_id that indexes of the documents stand under."""
+        return self.same_documents_as or self.dataset_id
+
+    def generated_texts(self, method: str) -> Path | None:
+        """The texts that come with the dataset for a method of generation; None where there are none."""
+        path = self.generated_dir / f"{method}.jsonl" if self.generated_dir else None
+        return path if path is not None and path.is_file() else None
+
+
+UNKNOWN = DatasetCard("", "no dataset in particular")
+"""The card of stages that are made to be looked at: nothing is asked of them."""
