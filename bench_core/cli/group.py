@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,8 +13,34 @@ from bench_core.cli.output import say
 from bench_core.errors import BenchError
 from bench_core.plugins.failures import debugging, sentence_of
 
+_SHORT_HELP = 200
+"""Characters of a command's first sentence in the list of commands: all of it."""
 
-class BenchGroup(click.Group):
+
+class SectionedGroup(click.Group):
+    """A command group that lists its commands in the order they were added, under headings where it has such."""
+
+    _sections: Mapping[str, Sequence[str]] = {}
+
+    def add_sections(self, sections: Mapping[str, Sequence[click.Command]]) -> None:
+        """Add commands under headings."""
+        for commands in sections.values():
+            for command in commands:
+                self.add_command(command)
+        self._sections = {title: [command.name or "" for command in commands] for title, commands in sections.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order they were added."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each with the whole first sentence of its help."""
+        for title, names in (self._sections or {"Commands": self.list_commands(ctx)}).items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(_SHORT_HELP)) for name in names])
+
+
+class BenchGroup(SectionedGroup):
     """A command group whose failures are one sentence and an exit code: 2 the user's mistake, 1 a failed run."""
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench_core.errors import UserError
-from bench_core.plugins.registry import did_you_mean
 
 Format = Literal["rich", "markdown", "latex", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("rich", "markdown", "latex", "csv", "json")
@@ -26,7 +25,7 @@ class Column:
         name: the key in CSV and JSON, and what `--columns` takes.
         header: what people read.
         decimals: digits after the point of its floats, in the forms for people.
-        optional: left out of the forms for people where every cell is 0 or missing; machines always get it.
+        optional: left out of the forms for people where every cell is 0, empty or missing; machines always get it.
         priority: which columns a narrow terminal shows: 1 is shown at any width (what a row is, the headline measure
             with its interval, what fails); of the others the highest number is left out first, then the rightmost.
         least: a terminal may cut the texts of the column to this many characters, and not further while there is
@@ -86,6 +85,8 @@ class Table:
         Raises:
             UserError: the table has no such column, or a name is given twice.
         """
+        from bench_core.plugins.registry import did_you_mean
+
         known = [column.name for column in self.columns]
         for name in names:
             if name not in known:
@@ -102,7 +103,7 @@ class Table:
         shown = [
             index
             for index, column in enumerate(self.columns)
-            if not column.optional or any(row[index] not in (None, 0) for row in self.rows)
+            if not column.optional or any(row[index] not in (None, 0, "") for row in self.rows)
         ]
         rows = [[row[index] for index in shown] for row in self.rows]
         return replace(self, columns=[self.columns[index] for index in shown], rows=rows)

@@ -19,6 +19,8 @@ _MARGIN = 2
 """Characters beside the columns: one at each end of a line."""
 _NARROWEST = 4
 """A text that is cut further than this says nothing."""
+_SENTENCE = 72
+"""Where sentences are broken that may go on below themselves, if the terminal leaves room."""
 
 
 def printable(text: str) -> str:
@@ -90,6 +92,8 @@ def _measure(index: int, column: Column, numeric: bool, texts: Sequence[str]) ->
     header = printable(column.header)
     widest = max(map(cell_len, texts), default=0)
     folded = max(widest, *(cell_len(word) for word in header.split() or [""]))
+    if column.wraps:
+        widest, folded = min(widest, _SENTENCE), min(folded, _SENTENCE)
     least = folded if numeric else min(folded, column.least)
     return _Measured(index, column.priority, header, not numeric, max(widest, cell_len(header)), folded, least)
 

@@ -1,4 +1,4 @@
-"""`list`, `show` and `doctor`."""
+"""`list`, `show`, `doctor` and `runs`, with the words of this half."""
 
 from __future__ import annotations
 
@@ -8,54 +8,44 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench_core.cli.inventory import list_command as make_list_command
+from bench_core.cli.inventory import print_contracts, print_machine, show_command
 from bench_core.cli.options import format_option
-from bench_core.cli.output import print_table
+from bench_core.cli.runs import runs_group
 from bench_core.results.tables import Format
 
 if TYPE_CHECKING:
-    pass
-
-_PATH = click.Path(path_type=Path)
-
+    from bench_core.results.inventory import Kind
 
 KINDS = ("datasets", "retrievers", "rerankers", "generators", "fusions", "models", "measures")
 
 
-@click.command("list")
-@click.argument("kind", type=click.Choice([*KINDS, "all"]), default="all")
-@format_option
-def list_command(kind: str, form: Format) -> None:
-    """List datasets, stages, models and measures, and what each needs."""
-    from retrieval_bench.reports.inventory import inventory_table
+def _kinds(results_dir: Path) -> Sequence[Kind]:
+    from retrieval_bench.reports.inventory import kinds
 
-    print_table(inventory_table(kind), form)
+    return kinds(results_dir)
 
 
-@click.command()
-@click.argument("name")
-@format_option
-def show(name: str, form: Format) -> None:
-    """Show a dataset, a retriever with its arguments, or the folder of a run."""
-    from retrieval_bench.reports.inventory import details_table
-
-    print_table(details_table(name), form)
+list_command = make_list_command(KINDS, _kinds)
+show = show_command(_kinds, "a dataset, a stage with its arguments, a model, a measure, a class of yours, a run")
+runs = runs_group("retrieval")
 
 
 @click.command()
-@click.option("--retriever", "-r", "retriever", help="Check this retriever or reranker against its contract.")
+@click.argument("stages", metavar="[STAGE]…", nargs=-1)
+@click.option("--retriever", "-r", "retriever", help="A stage to check, as the argument; takes --parameter.")
 @click.option(
     "--parameter", "-p", "parameters", multiple=True, metavar="KEY=VALUE", help="An argument of it; repeatable."
 )
 @format_option
-def doctor(retriever: str | None, parameters: Sequence[str], form: Format) -> None:
-    """Say what can run here and what to install for the rest; or check a stage of your own, point by point."""
+def doctor(stages: Sequence[str], retriever: str | None, parameters: Sequence[str], form: Format) -> None:
+    """Say what can run here and what to install for the rest; or check stages against their contracts."""
     from bench_core.plugins.registry import StageSpec
-    from retrieval_bench.reports.inventory import contract_table, machine_table
+    from retrieval_bench.reports.inventory import machine_words, stage_families
 
-    if retriever is None:
-        print_table(machine_table(), form)
-        return
-    checked, n_failed = contract_table(StageSpec.parse(retriever, parameters))
-    print_table(checked, form)
-    if n_failed:
-        raise SystemExit(1)
+    specs = [StageSpec.parse(text) for text in stages]
+    specs += [StageSpec.parse(retriever, parameters)] if retriever else []
+    if specs:
+        print_contracts(specs, stage_families(), form)
+    else:
+        print_machine(machine_words(), stage_families(), form)

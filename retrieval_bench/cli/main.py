@@ -7,7 +7,7 @@ import click
 from bench_core.cli.group import BenchGroup
 from retrieval_bench.cli.cache import cache
 from retrieval_bench.cli.data import fetch, import_upstream, index
-from retrieval_bench.cli.inventory import doctor, list_command, show
+from retrieval_bench.cli.inventory import doctor, list_command, runs, show
 from retrieval_bench.cli.running import run
 from retrieval_bench.cli.scoring import compare, gains, score, table
 
@@ -18,5 +18,11 @@ def main() -> None:
     """Index medical corpora, search them, and score runs as trec_eval does."""
 
 
-for _command in (list_command, show, fetch, import_upstream, index, run, score, table, compare, gains, cache, doctor):
-    main.add_command(_command)
+main.add_sections(
+    {
+        "See what there is": [list_command, show, doctor],
+        "Prepare": [fetch, import_upstream, index],
+        "Run and score": [run, score, table, compare, gains],
+        "Keep": [runs, cache],
+    }
+)

@@ -1,29 +1,39 @@
-"""What there is: the tables of `list`, `show` and `doctor`."""
+"""What this half has: the words of `list`, `show` and `doctor`."""
 
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from bench_core.errors import UserError
 from bench_core.llm.clients import ClientOptions, user_prices_path
-from bench_core.machine.environment import machine_findings, package_findings
-from bench_core.plugins.contracts import check
-from bench_core.plugins.registry import Family, StageSpec, arguments_of
-from bench_core.results.tables import Cell, Column, Table
-from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
-from retrieval_bench.datasets.card import DatasetCard
+from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
+from bench_core.plugins.registry import StageSpec, arguments_of
+from bench_core.results.doctor import MachineWords
+from bench_core.results.inventory import (
+    Details,
+    Facts,
+    FamilyWords,
+    Kind,
+    Named,
+    argument_fact,
+    argument_facts,
+    family_kind,
+    runs_kind,
+    source_kind,
+)
+from retrieval_bench.datasets.card import UNKNOWN
 from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
 from retrieval_bench.encoders.model_registry import ModelEntry, registry
 from retrieval_bench.fusion.methods import METHODS
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
+from retrieval_bench.query_generators.generation import create_generation
 from retrieval_bench.rerankers.base import RERANKERS, create_reranker
 from retrieval_bench.retrievers.base import RETRIEVERS, create_retriever
-from retrieval_bench.scoring.measures import DEFAULT_MEASURES
+from retrieval_bench.scoring.measures import DEFAULT_MEASURES, Measure
+from retrieval_bench.scoring.scored_runs import KIND
 from retrieval_bench.testing import RerankerContract, RetrieverContract
-from retrieval_bench.types import Reranker, Retriever
 
 _PACKAGES = {
     "ranx": ("ranx", "pip install biomed-bench"),
@@ -34,135 +44,99 @@ _PACKAGES = {
     "pyserini": ("pyserini", "pip install 'biomed-bench[lucene]'"),
 }
 
-
 # What no machine of the project could run; said here and in docs/retrieval.md.
-_NOT_VERIFIED = {
-    "encoding and searching on a GPU": "written and selected where a device is, never run",
-    "late interaction with published ColBERT checkpoints": "vectors equal colbert-ai's on small checkpoints",
-    "rerankers' published weights": "scores equal transformers' on small checkpoints in the same format",
-    "Hugging Face hub, OpenAI, Azure, Voyage": "spoken to as servers on loopback only",
+_NOT_VERIFIED = (
+    ("encoding and searching on a GPU", "written and selected where a device is, never run"),
+    ("late interaction with published ColBERT checkpoints", "vectors equal colbert-ai's on small checkpoints"),
+    ("rerankers' published weights", "scores equal transformers' on small checkpoints in the same format"),
+    ("Hugging Face hub, OpenAI, Azure, Voyage", "spoken to as servers on loopback only"),
+)
+
+_MEASURES = {
+    "ndcg": "Normalised discounted cumulative gain, linear gain and log2 discount (Järvelin and Kekäläinen 2002); "
+    "trec_eval's ndcg and ndcg_cut.",
+    "map": "Mean average precision; trec_eval's map and map_cut.",
+    "mrr": "Reciprocal rank of the first relevant document; trec_eval's recip_rank.",
+    "recall": "Share of the relevant documents that are among the first k; trec_eval's recall.",
+    "precision": "Share of the first k places that hold a relevant document; trec_eval's P.",
+    "success": "1 where a relevant document is among the first k, else 0; trec_eval's success.",
+    "rprec": "Precision at as many places as there are relevant documents; trec_eval's Rprec.",
+    "judged": "Share of the first k documents that have a judgment, whatever it says: low, the other figures say "
+    "little.",
 }
 
 
-def inventory_table(kind: str) -> Table:
-    """The members of one kind, or of all; a member that cannot be loaded says why."""
-    rows: list[list[Cell]] = []
-    for shown in _ROWS if kind == "all" else (kind,):
-        rows += _ROWS[shown]()
-    columns = [Column("kind", "kind"), Column("name", "name"), Column("summary", "what"), Column("status", "status")]
-    return Table("What can be named", columns, rows)
+def stage_families() -> Sequence[FamilyWords]:
+    """The families of stages a user may name or write."""
+    return (
+        FamilyWords(RETRIEVERS, "retrievers", "search", create_retriever, RetrieverContract, described=True),
+        FamilyWords(RERANKERS, "rerankers", "rerank", create_reranker, RerankerContract, _reranker_facts),
+        FamilyWords(QUERY_GENERATORS, "generators", "generate", _generator, further=_model_facts),
+    )
 
 
-def _dataset_rows() -> list[list[Cell]]:
-    rows: list[list[Cell]] = []
-    for member in SOURCES.members():
-        cards = [] if member.problem else SOURCES.create(StageSpec(member.name)).cards()
-        rows += [["dataset", card.dataset_id, card.summary, _here(card)] for card in cards]
-        if not cards:
-            rows.append(["dataset", f"{member.name}:PATH", member.summary, member.problem or "ok"])
-    return rows
+def kinds(results_dir: Path) -> Sequence[Kind]:
+    """All that can be named, in the order of `list`; run folders and chains of stages are shown and not listed."""
+    families = stage_families()
+    return (
+        source_kind(SOURCES, load_dataset, _dataset_details),
+        *(family_kind(words, families) for words in families),
+        Kind("fusion", "fusions", _fusions, _fusion_details),
+        Kind("model", "models", _models, _model_details),
+        Kind("measure", "measures", _measures, _measure_details),
+        runs_kind(results_dir / KIND),
+        Kind("system", "systems", lambda: (), _system_details),
+    )
 
 
-def _here(card: DatasetCard) -> str:
-    """Whether a dataset that can be named can be used at once."""
-    try:
-        load_dataset(card.dataset_id)
-    except UserError:
-        return "not fetched"
-    return "ok"
+def machine_words() -> MachineWords:
+    """What is looked for on a machine."""
+    unverified = ", ".join(entry.key for entry in registry().models if not entry.verified)
+    return MachineWords(
+        _PACKAGES,
+        _needs,
+        [("prices of language models", f"yours go to {user_prices_path()}"), ("answers", str(default_store_dir()))],
+        [("the weights of models", unverified), *_NOT_VERIFIED],
+    )
 
 
-def _member_rows(family: Family) -> list[list[Cell]]:
-    return [[family.kind, member.name, member.summary, member.problem or "ok"] for member in family.members()]
+def _generator(spec: StageSpec) -> Any:
+    return create_generation(spec, UNKNOWN, LanguageModelSettings()).generator
 
 
-def _fusion_rows() -> list[list[Cell]]:
-    return [
-        ["fusion", name, (method.formula.__doc__ or "").partition("\n")[0], "ok"] for name, method in METHODS.items()
-    ]
-
-
-def _model_rows() -> list[list[Cell]]:
-    return [
-        [
-            "model",
-            entry.key,
-            " · ".join(filter(None, (entry.hub_id, entry.parameters, entry.licence))),
-            _verified(entry),
-        ]
-        for entry in registry().models
-    ]
-
-
-def _verified(entry: ModelEntry) -> str:
-    return "ok" if entry.verified else "rule tested, weights not verified"
-
-
-_ROWS: Mapping[str, Callable[[], list[list[Cell]]]] = {
-    "datasets": _dataset_rows,
-    "retrievers": lambda: _member_rows(RETRIEVERS),
-    "rerankers": lambda: _member_rows(RERANKERS),
-    "generators": lambda: _member_rows(QUERY_GENERATORS),
-    "fusions": _fusion_rows,
-    "models": _model_rows,
-    "measures": lambda: [["measure", str(measure), measure.header, "ok"] for measure in DEFAULT_MEASURES],
-}
-
-
-def details_table(name: str) -> Table:
-    """One dataset, retriever or run folder in full.
-
-    Raises:
-        UserError: the name is none of them.
-    """
-    if (Path(name) / MANIFEST_NAME).is_file():
-        manifest = RunFolder(Path(name)).read()
-        return _pairs(name, list(vars(manifest).items()) if manifest else [])
-    spec = StageSpec.parse(name)
-    is_class = ":" in spec.name and spec.name.partition(":")[0] not in SOURCES.names()
-    for family in (RETRIEVERS, RERANKERS, QUERY_GENERATORS):
-        if spec.name in family.names():
-            return _class_details(spec, family)
-    if is_class:
-        return _class_details(spec, RETRIEVERS)
-    try:
-        return _dataset_details(load_dataset(name))
-    except UserError as error:
-        if "/" in name or ":" in name:
-            raise
-        raise UserError(
-            f"{name!r} is no retriever, dataset or run folder; `retrieval-bench list` shows the names."
-        ) from error
-
-
-def _class_details(spec: StageSpec, family: Family) -> Table:
-    cls = family.load(spec.name)
-    pairs: list[tuple[str, object]] = [("what", (inspect.getdoc(cls) or "").partition("\n")[0])]
-    if family is RERANKERS:
-        pairs += [("argument depth = 100", "a whole number"), ("argument keep = reranked", "reranked or all")]
-    pairs += _argument_pairs(cls)
+def _needs(cls: type[Any]) -> str:
+    """What has to be brought to a stage that can run here: weights, or a model."""
+    arguments = {argument.name: argument.default for argument in arguments_of(cls)}
     if "client" in inspect.signature(cls).parameters:
-        pairs += [("argument llm", "the language model; --generator-model where left out")]
-        pairs += _argument_pairs(ClientOptions)
-    if family is RETRIEVERS:
-        pairs.append(("description", create_retriever(spec).describe().as_json()))
-    return _pairs(str(spec), pairs)
+        return "can run here with a language model that you name"
+    fetched = [arguments[name] for name in ("model", "base") if "/" in arguments.get(name, "")]
+    return f"can run here; fetches {' and '.join(fetched)} from the hub" if fetched else "can run here"
 
 
-def _argument_pairs(cls: type[object]) -> list[tuple[str, object]]:
+def _reranker_facts(cls: type[Any]) -> Facts:
+    from retrieval_bench.pipeline.system import DEFAULT_DEPTH
+
     return [
-        (
-            f"argument {argument.name}" + (f" = {argument.default}" if argument.default else ""),
-            ": ".join(filter(None, (argument.values, argument.meaning))),
-        )
-        for argument in arguments_of(cls)
+        argument_fact("depth", "a whole number", str(DEFAULT_DEPTH), "documents of each query that are ordered again"),
+        argument_fact("keep", "reranked or all", "reranked", "what stays in the ranking beside them"),
+        *_model_facts(cls),
     ]
 
 
-def _dataset_details(dataset: Dataset) -> Table:
+def _model_facts(cls: type[Any]) -> Facts:
+    """The arguments of a stage that asks a language model, which the suite takes for it."""
+    if "client" not in inspect.signature(cls).parameters:
+        return []
+    return [
+        argument_fact("llm", "a text", "", "the language model; --generator-model where left out"),
+        *argument_facts(ClientOptions),
+    ]
+
+
+def _dataset_details(dataset: Dataset) -> Details:
     card = dataset.card
     relevant = sum(relevance > 0 for judged in dataset.qrels.values() for relevance in judged.values())
-    pairs: list[tuple[str, object]] = [
+    facts: list[tuple[str, object]] = [
         ("what", card.summary),
         ("licence", card.licence or "unknown: it is yours"),
         ("access", card.access),
@@ -179,76 +153,65 @@ def _dataset_details(dataset: Dataset) -> Table:
         ("first document", dataset.corpus.doc_ids[0]),
         ("last document", dataset.corpus.doc_ids[-1]),
     ]
-    return Table(card.dataset_id, _PAIR_COLUMNS, _rows(pairs), dataset.notes())
+    return Details(card.dataset_id, facts, dataset.notes())
 
 
-def machine_table() -> Table:
-    """What runs here, and what to install for the rest."""
-    findings = [*machine_findings(), *package_findings(_PACKAGES)]
-    rows: list[list[Cell]] = [list(finding) for finding in findings]
-    for family in (RETRIEVERS, RERANKERS, QUERY_GENERATORS):
-        for member in family.members():
-            state = "missing" if member.problem else "ok"
-            rows.append([f"{family.kind} {member.name}", state, member.problem or _needs(family.load(member.name))])
-    unverified = [entry.key for entry in registry().models if not entry.verified]
-    rows.append(["models", "not verified", f"no machine of the project ran the weights of {', '.join(unverified)}"])
-    rows += [[what, "not verified", why] for what, why in _NOT_VERIFIED.items()]
-    rows.append(["prices of language models", "ok", f"yours go to {user_prices_path()}"])
-    columns = [Column("what", "what"), Column("state", "state"), Column("detail", "detail")]
-    return Table("This machine", columns, rows)
+def _fusions() -> Iterable[Named]:
+    for name, method in METHODS.items():
+        yield Named(name, (method.formula.__doc__ or "").partition("\n")[0])
 
 
-def _needs(cls: type[object]) -> str:
-    """What has to be brought to a stage that can run here: weights, or a model."""
-    arguments = {argument.name: argument.default for argument in arguments_of(cls)}
-    if "client" in inspect.signature(cls).parameters:
-        return "can run here with a language model that you name"
-    fetched = [arguments[name] for name in ("model", "base") if "/" in arguments.get(name, "")]
-    return f"can run here; fetches {' and '.join(fetched)} from the hub" if fetched else "can run here"
+def _fusion_details(name: str) -> Details | None:
+    if name not in METHODS:
+        return None
+    method = METHODS[name]
+    facts = [("kind", "fusion"), ("what", " ".join((method.formula.__doc__ or "").split()))]
+    return Details(name, [*facts, *argument_facts(method.parameters), ("written", f"{name}(bm25, dense)")])
 
 
-def contract_table(spec: StageSpec) -> tuple[Table, int]:
-    """The contract's points for a retriever or a reranker, and how many of them do not hold.
-
-    Raises:
-        UserError: it is neither, or cannot be made.
-    """
-    if spec.name in QUERY_GENERATORS.names() or ">" in spec.name or "(" in spec.name:
-        raise UserError(f"{spec} is no retriever and no reranker, and the contracts are theirs; name one stage.")
-    contract = _reranker_contract(spec) if _is_reranker(spec.name) else _retriever_contract(spec)
-    contract.create()  # a wrong name or argument is the user's mistake, not a broken contract
-    points = check(contract)
-    rows: list[list[Cell]] = [[point.name, "fails" if point.failure else "holds", point.failure] for point in points]
-    columns = [Column("point", "point"), Column("state", "state"), Column("failure", "what is wrong")]
-    return Table(f"Contract of {spec}", columns, rows), sum(bool(point.failure) for point in points)
+def _models() -> Iterable[Named]:
+    for entry in registry().models:
+        summary = " · ".join(filter(None, (entry.hub_id, entry.parameters, entry.licence)))
+        yield Named(entry.key, summary, _verified(entry))
 
 
-def _is_reranker(name: str) -> bool:
-    return name in RERANKERS.names() or (name not in RETRIEVERS.names() and hasattr(RETRIEVERS.load(name), "rerank"))
+def _verified(entry: ModelEntry) -> str:
+    return "ok" if entry.verified else "rule tested, weights not verified"
 
 
-def _retriever_contract(spec: StageSpec) -> RetrieverContract:
-    class Contract(RetrieverContract):
-        def create(self) -> Retriever:
-            return create_retriever(spec)
-
-    return Contract()
-
-
-def _reranker_contract(spec: StageSpec) -> RerankerContract:
-    class Contract(RerankerContract):
-        def create(self) -> Reranker:
-            return create_reranker(spec)
-
-    return Contract()
+def _model_details(name: str) -> Details | None:
+    entry = registry().find(name)
+    if entry is None:
+        return None
+    said = entry.model_dump(exclude_defaults=True, exclude={"key", "verified"})
+    facts = [("kind", "model"), *said.items(), ("status", _verified(entry)), ("written", f"dense,model={entry.key}")]
+    return Details(name, facts)
 
 
-_PAIR_COLUMNS = [Column("what", "what"), Column("value", "value")]
+def _measures() -> Iterable[Named]:
+    for measure in DEFAULT_MEASURES:
+        yield Named(str(measure), measure.header)
 
 
-def _pairs(title: str, pairs: list[tuple[str, object]]) -> Table:
-    return Table(title, _PAIR_COLUMNS, _rows(pairs))
+def _measure_details(name: str) -> Details | None:
+    if name.lower().partition("@")[0] not in _MEASURES:
+        return None
+    measure = Measure.parse(name)
+    facts: list[tuple[str, object]] = [
+        ("kind", "measure"),
+        ("what", _MEASURES[measure.name]),
+        ("cut-off", measure.cutoff),
+        ("column head", measure.header),
+        ("written", f"--measure {measure}"),
+    ]
+    return Details(str(measure), facts)
 
 
-def _rows(pairs: list[tuple[str, object]]) -> list[list[Cell]]:
-    return [[key, value if isinstance(value, str | int) else json.dumps(value, sort_keys=True)] for key, value in pairs]
+def _system_details(name: str) -> Details | None:
+    """A chain of stages as a run would be described by it."""
+    if not {">", "("} & set(name):
+        return None
+    from retrieval_bench.pipeline.system import create_system
+
+    system = create_system(name)
+    return Details(system.label, [("kind", "system"), ("folders begin with", system.name), ("", system.describe())])

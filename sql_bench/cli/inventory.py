@@ -1,54 +1,48 @@
-"""`list`, `show` and `doctor`."""
+"""`list`, `show`, `doctor` and `runs`, with the words of this half."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from bench_core.cli.inventory import list_command as make_list_command
+from bench_core.cli.inventory import print_contracts, print_machine, show_command
 from bench_core.cli.options import format_option
-from bench_core.cli.output import print_table
+from bench_core.cli.runs import runs_group
 from bench_core.results.tables import Format
 
 if TYPE_CHECKING:
-    pass
+    from bench_core.results.inventory import Kind
 
-_PATH = click.Path(path_type=Path)
-
-
-@click.command("list")
-@click.argument("kind", type=click.Choice(["datasets", "generators", "comparators", "all"]), default="all")
-@format_option
-def list_command(kind: str, form: Format) -> None:
-    """List datasets, generators and comparators, and what each needs."""
-    from sql_bench.reports.inventory import inventory_table
-
-    print_table(inventory_table(kind), form)
+KINDS = ("datasets", "generators", "comparators")
 
 
-@click.command()
-@click.argument("name")
-@format_option
-def show(name: str, form: Format) -> None:
-    """Show a dataset with its questions, a mirror with its tables, or the folder of a run."""
-    from sql_bench.reports.inventory import details_table
+def _kinds(results_dir: Path) -> Sequence[Kind]:
+    from sql_bench.reports.inventory import kinds
 
-    print_table(details_table(name), form)
+    return kinds(results_dir)
+
+
+list_command = make_list_command(KINDS, _kinds)
+show = show_command(_kinds, "a dataset, a mirror, a generator, a comparator, a class of yours, a run")
+runs = runs_group("sql")
 
 
 @click.command()
-@click.option("--generator", "-g", "generator", help="Check this generator against the contract.")
-@click.option("--comparator", "-c", "comparator", help="Check this comparator against the contract.")
+@click.argument("stages", metavar="[STAGE]…", nargs=-1)
+@click.option("--generator", "-g", "generator", help="A generator to check, as the argument.")
+@click.option("--comparator", "-c", "comparator", help="A comparator to check, as the argument.")
 @format_option
-def doctor(generator: str | None, comparator: str | None, form: Format) -> None:
-    """Say what can run here and what to install for the rest; or check a class of your own, point by point."""
-    from sql_bench.reports.inventory import contract_table, machine_table
+def doctor(stages: Sequence[str], generator: str | None, comparator: str | None, form: Format) -> None:
+    """Say what can run here and what to install for the rest; or check stages against their contracts."""
+    from bench_core.plugins.registry import StageSpec
+    from sql_bench.reports.inventory import machine_words, stage_families
 
-    if generator is None and comparator is None:
-        print_table(machine_table(), form)
-        return
-    checked, n_failed = contract_table(generator, comparator)
-    print_table(checked, form)
-    if n_failed:
-        raise SystemExit(1)
+    specs = [StageSpec.parse(text) for text in (*stages, generator, comparator) if text]
+    if specs:
+        print_contracts(specs, stage_families(), form)
+    else:
+        print_machine(machine_words(), stage_families(), form)

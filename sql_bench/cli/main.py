@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bench_core.cli.group import BenchGroup
-from sql_bench.cli.inventory import doctor, list_command, show
+from sql_bench.cli.inventory import doctor, list_command, runs, show
 from sql_bench.cli.mirror import mirror
 from sql_bench.cli.query import query
 from sql_bench.cli.running import run
@@ -19,5 +19,12 @@ def main() -> None:
     """Run questions to SQL, execute it on guarded mirrors, and compare results."""
 
 
-for _command in (list_command, show, mirror, generate, execute, run, score, table, compare, query, doctor):
-    main.add_command(_command)
+main.add_sections(
+    {
+        "See what there is": [list_command, show, doctor],
+        "Prepare": [mirror, query],
+        "Run and score": [run, score, table, compare],
+        "Stage by stage": [generate, execute],
+        "Keep": [runs],
+    }
+)

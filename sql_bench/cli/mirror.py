@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_core.cli.group import SectionedGroup
 from bench_core.cli.options import format_option, results_option
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=SectionedGroup)
 def mirror() -> None:
     """Import tables into a DuckDB mirror, and check mirrors."""
 

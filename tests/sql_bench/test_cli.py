@@ -263,7 +263,7 @@ def test_show_tells_about_a_dataset():
         (["query", "SELECT 1", "--mirror", "absent.duckdb"], "absent.duckdb: there is no such mirror"),
         (["mirror", "import", "--from", "absent", "--to", "x.duckdb"], "absent"),
         (["table"], "There is no scored run in results"),
-        (["show", "nothing"], "is no dataset, mirror or run folder"),
+        (["show", "nothing"], "'nothing' is nothing that can be shown"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(here, mirrors, arguments, message):

@@ -1,0 +1,79 @@
+"""Check a machine and a class: what can run here, what is missing, and which points of a contract hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench_core.errors import UserError
+from bench_core.machine.environment import Finding, machine_findings, package_findings
+from bench_core.plugins.contracts import check
+from bench_core.plugins.registry import StageSpec
+from bench_core.results.inventory import FamilyWords, family_of
+from bench_core.results.tables import Cell, Column, Table
+
+
+@dataclass(frozen=True)
+class MachineWords:
+    """What a half looks for on a machine.
+
+    Attributes:
+        packages: distribution -> (module it brings, what installs it).
+        needs: what has to be brought to a stage that can run here (weights, a model), as a sentence.
+        places: folders and files the half keeps or reads, by what they are.
+        not_verified: what no machine of the project could run, and what was done instead.
+    """
+
+    packages: Mapping[str, tuple[str, str]]
+    needs: Callable[[type[Any]], str]
+    places: Sequence[tuple[str, str]] = ()
+    not_verified: Sequence[tuple[str, str]] = ()
+
+
+def machine_table(words: MachineWords, families: Sequence[FamilyWords]) -> Table:
+    """What runs here, and what to install for the rest."""
+    findings: list[Finding] = [*machine_findings(), *package_findings(words.packages)]
+    for family in (family.family for family in families):
+        for member in family.members():
+            state = "missing" if member.problem else "ok"
+            detail = member.problem or words.needs(family.load(member.name))
+            findings.append((f"{family.kind} {member.name}", state, detail))
+    findings += [(what, "ok", where) for what, where in words.places]
+    notes = [f"Not verified by the project: {what} ({why})." for what, why in words.not_verified]
+    columns = [
+        Column("what", "what", priority=1, least=30),
+        Column("state", "state", priority=1),
+        Column("detail", "detail", priority=1, wraps=True),
+    ]
+    return Table("This machine", columns, [list(finding) for finding in findings], notes)
+
+
+def contract_table(specs: Sequence[StageSpec], families: Sequence[FamilyWords]) -> tuple[Table, int]:
+    """The points of the contract of each stage's family, and how many of them do not hold.
+
+    Raises:
+        UserError: a stage is of no family with a contract, or cannot be made.
+    """
+    rows: list[list[Cell]] = []
+    n_failed = 0
+    for spec in specs:
+        words = family_of(spec, families)
+        if words.contract is None:
+            raise UserError(f"{spec} is a {words.family.kind}, for which there is no contract; name another stage.")
+        words.create(spec)  # a wrong name or argument is the user's mistake, not a broken contract
+        for point in check(_bound(words.contract, words.create, spec)):
+            rows.append([str(spec), point.name, "fails" if point.failure else "holds", point.failure])
+            n_failed += bool(point.failure)
+    columns = [
+        Column("class", "class"),
+        Column("point", "point", priority=1, least=40),
+        Column("state", "state", priority=1),
+        Column("failure", "what is wrong", priority=1, wraps=True, optional=True),
+    ]
+    return Table(f"Contract of {', '.join(map(str, specs))}", columns, rows), n_failed
+
+
+def _bound(contract: type[Any], create: Callable[[StageSpec], Any], spec: StageSpec) -> Any:
+    """A contract whose `create` makes the stage."""
+    return type(contract.__name__, (contract,), {"create": lambda self: create(spec)})()

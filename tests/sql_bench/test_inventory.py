@@ -1,0 +1,85 @@
+"""Whatever `list` and a table name, `show` explains; run folders with executions below them."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from sql_bench.cli.main import main
+
+CLASSES = '''
+from sql_bench.generators.base import SqlGeneratorBase
+
+
+class Asks(SqlGeneratorBase):
+    """Asks nothing."""
+
+    def complete(self, question, database):
+        return "SELECT 1"
+
+
+class Agrees:
+    """Agrees with everything."""
+
+    def describe(self): ...
+
+    def compare(self, gold, predicted, question): ...
+'''
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(CLASSES)
+    return tmp_path
+
+
+def invoke(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + result.stderr
+    return result
+
+
+def rows(*arguments):
+    return json.loads(invoke(*arguments, "--format", "json").stdout)["rows"]
+
+
+def facts(name):
+    return {row["what"]: row["value"] for row in rows("show", name)}
+
+
+def test_every_name_that_is_listed_is_shown(here):
+    listed = rows("list")
+    assert {row["kind"] for row in listed} >= {"dataset", "generator", "comparator"}
+    for row in listed:
+        assert facts(row["name"])["what"], row["name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("answer", "argument relative_tolerance", "1e-06"),
+        ("answer,text_case=ignore", "description.text_case", "ignore"),
+        ("replay", "argument path", "a text"),
+        ("dir:PATH", "argument dialect", ""),
+        ("demo/biomed", "dialect", "bigquery"),
+        ("mine.py:Asks", "kind", "generator"),
+        ("mine.py:Agrees", "kind", "comparator"),
+    ],
+)
+def test_show_explains(here, name, key, value):
+    assert value in str(facts(name)[key])
+
+
+def test_runs_with_their_executions(here):
+    invoke("run", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "--mirrors", "mirrors")
+    listed = {row["system"]: row for row in rows("runs", "list")}
+    assert {"gold", "replay,path=hasty"} <= set(listed)
+    assert {row["dataset"] for row in listed.values()} == {"demo/biomed"}, "gold executions too"
+    fields = {row["field"] for row in rows("runs", "diff", "gold", "replay,path=hasty")}
+    assert {"system.class", "system.file_sha256"} <= fields
+    below = next((here / "results/sql/demo-biomed").glob("gold--*/duckdb--*/manifest.json"))
+    below.write_text("{")
+    row = next(row for row in rows("runs", "list") if row["system"] == "gold")
+    assert row["status"] == "damaged" and "manifest.json cannot be read" in row["problem"]
+    assert invoke("runs", "list").stdout.count("cannot be read") == 2, "in the column, and below the table"
