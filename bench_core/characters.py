@@ -1,4 +1,4 @@
-"""What of a text is no character."""
+"""Characters that a text may not hold, replaced."""
 
 from __future__ import annotations
 

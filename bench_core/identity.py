@@ -1,4 +1,4 @@
-"""What a run is made from, as canonical JSON and its hash."""
+"""Canonical JSON and the hashes made of it: a run's identity, a content's hash."""
 
 from __future__ import annotations
 

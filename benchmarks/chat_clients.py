@@ -1,4 +1,4 @@
-"""Asking a language model's endpoint: how near N workers come to the ideal time, and what a request costs them."""
+"""Requests to a language model's endpoint: how near N workers come to the ideal time, and the cost of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoding texts of mixed lengths against SentenceTransformer.encode with the same model and batch size."""
+"""Encoding of texts of mixed lengths against SentenceTransformer.encode with the same model and batch size."""
 
 from __future__ import annotations
 

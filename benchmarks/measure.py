@@ -1,4 +1,4 @@
-"""Timing candidates in turns, and the table of their ratios."""
+"""Time candidates in turns, and tabulate their ratios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that flow through the text-to-SQL half, and the contracts of its stages."""
+"""Values that flow through the text-to-SQL half, and the contracts of its stages."""
 
 from __future__ import annotations
 

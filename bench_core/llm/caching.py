@@ -1,4 +1,4 @@
-"""Asking only what was not answered before."""
+"""A chat client that caches answers on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a language model and what comes back: the contract of chat clients."""
+"""Requests to a language model, its responses, and the contract of chat clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Language models as users name them, with what they cost and how they are asked."""
+"""Chat clients by the names users give language models, with prices and limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be asked at once, in a minute, and for how much money; shared by all threads of a run."""
+"""Limits on requests: concurrency, requests and tokens a minute, and a spending cap; shared by all threads of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a model's answer out of a text that holds its reasoning too."""
+"""Separate a model's answer from the reasoning in the same text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Giving stages that need a language model the one a user names, with its stored answers."""
+"""Give stages that need a language model the client a user names, with its stored answers."""
 
 from __future__ import annotations
 

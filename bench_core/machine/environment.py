@@ -1,4 +1,4 @@
-"""What this machine has: packages with their versions, processors, memory, accelerators."""
+"""Properties of this machine: packages with their versions, processors, memory, accelerators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posting JSON to an endpoint somebody else runs: bounded, and every way it can fail has a name."""
+"""Post JSON to an endpoint: bounded in time and size, with a name for every way it can fail."""
 
 from __future__ import annotations
 

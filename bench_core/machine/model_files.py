@@ -1,4 +1,4 @@
-"""Where a model's files are, what they are hashed to, and what a user is told where they cannot be loaded."""
+"""Files of a model: where they are, their hashes, and the message where they cannot be loaded."""
 
 from __future__ import annotations
 

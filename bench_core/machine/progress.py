@@ -1,4 +1,4 @@
-"""One line that shows what goes on: on standard error, only where that is a terminal, gone when the work is done.
+"""A progress line on standard error, only on a terminal, erased when the work is done.
 
 Blocks within blocks share the line: it names each, outermost first, and its bar is the innermost one's.
 """

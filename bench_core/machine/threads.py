@@ -1,4 +1,4 @@
-"""Doing several things at once that mostly wait, as requests do."""
+"""Run calls that mostly wait, such as requests, in several threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contract tests: what every member of a family must hold, for the built-ins and for users' classes alike.
+"""Run contract tests over a member of a family, built-in or a user's.
 
 A contract is a class whose `test_*` methods each check one point and raise AssertionError with what is wrong. Under
 pytest, subclass it and supply the member; outside pytest, `check` runs the points and says which hold.

@@ -1,4 +1,4 @@
-"""How a dataset is named in both halves: `source/name` or `source:path`, with `,option=value` behind it."""
+"""Names of datasets in both halves: `source/name` or `source:path`, with `,option=value` behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describing a class for its identity: its constructor's arguments, and a hash of the source its user wrote."""
+"""Describe a class for its identity: its constructor's arguments, and a hash of the source its user wrote."""
 
 from __future__ import annotations
 

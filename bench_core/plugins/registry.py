@@ -1,4 +1,4 @@
-"""Finding and building the members of a family: by built-in name, entry point, `module:Class` or `file.py:Class`.
+"""Find and build the members of a family: by built-in name, entry point, `module:Class` or `file.py:Class`.
 
 Only the member asked for is imported. Arguments stand behind the name, `dense,model=minilm`, are checked against the
 class's constructor and converted to what its annotations (or else its defaults) say.

@@ -1,4 +1,4 @@
-"""What a stage needs of the machine that runs it: executors place cells by it."""
+"""Requirements of a stage on the machine that runs it; executors place cells by them."""
 
 from __future__ import annotations
 

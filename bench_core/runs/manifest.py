@@ -1,4 +1,4 @@
-"""The record beside each run: what it was made from, how it ended, and what it was made on.
+"""Manifests: the record beside each run of its identity, its outcome and its environment.
 
 The identity decides whether a run can be reused; everything else is recorded for people and changes nothing.
 """

@@ -1,4 +1,4 @@
-"""What a run says while it works: everything with `--verbose`, else only what needs to be known."""
+"""Messages of a run while it works: everything with `--verbose`, else only what needs to be known."""
 
 from __future__ import annotations
 

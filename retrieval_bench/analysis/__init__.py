@@ -1,1 +1,1 @@
-"""Turning text into the terms of lexical retrieval."""
+"""Analysis: text to the terms of lexical retrieval."""

@@ -1,4 +1,4 @@
-"""Starting the Java side of Pyserini: the only place that knows what it needs before its first import."""
+"""Start the Java side of Pyserini: the only place that knows its needs before its first import."""
 
 from __future__ import annotations
 

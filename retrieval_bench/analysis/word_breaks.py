@@ -1,4 +1,4 @@
-"""Splitting text into words as Lucene's StandardTokenizer does: the word breaks of Unicode 12.1, with its own rules.
+"""Split text into words as Lucene's StandardTokenizer does: the word breaks of Unicode 12.1, with its own rules.
 
 Source of the rules: Unicode Standard Annex 29, section 4.1 (word boundary rules), and Unicode Technical Standard 51,
 section 1.4 (emoji sequences); where StandardTokenizer of Lucene 9 departs from them, what it was seen to do on every

@@ -1,4 +1,4 @@
-"""CliniQ's judgments: which chunk of a note matches a query, and in what way (arXiv 2502.06252)."""
+"""CliniQ's judgments: chunks of a note that match a query, and the type of match (arXiv 2502.06252)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset's three parts among the files of a repository: JSON lines or Parquet, in one file or several."""
+"""Corpus, queries and judgments among the files of a repository: JSON lines or Parquet, in one file or several."""
 
 from __future__ import annotations
 

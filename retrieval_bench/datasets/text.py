@@ -1,4 +1,4 @@
-"""What text of a document is indexed, decided once for every dataset and retriever."""
+"""Indexed text of a document, decided once for every dataset and retriever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which texts are encoded together, planned from their lengths alone, and what happens when a batch is too large."""
+"""Plan batches from the lengths of texts alone, and halve those that exceed memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vectors of a corpus on disk: encoded in a stored plan's order, a batch at a time, and resumed where a kill came.
+"""Vectors of a corpus on disk: encoded in the order of a stored plan, a batch at a time, and resumed after a kill.
 
 | file              | holds                                                                   |
 |-------------------|-------------------------------------------------------------------------|

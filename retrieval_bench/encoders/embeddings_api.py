@@ -1,4 +1,4 @@
-"""One request to an OpenAI-compatible `/embeddings` endpoint, and its answer checked."""
+"""A request to an OpenAI-compatible `/embeddings` endpoint, and its checked response."""
 
 from __future__ import annotations
 

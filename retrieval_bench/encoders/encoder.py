@@ -1,4 +1,4 @@
-"""What turns texts into vectors: the contract between models and the retrievers that search with them."""
+"""The contract of encoders: models that make vectors, and the retrievers that search with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a checkpoint's tokens become one vector, and what is put before a text: the part of a model that is no weight."""
+"""Rules of encoding beside a model's weights: pooling, prefixes, instructions, end tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a model that a user names becomes an encoder.
+"""Encoders by the names users give models.
 
 Those of the registry (`models.yaml`) have their rules there. Any hub id or folder works too: saved with
 sentence-transformers it keeps its own modules and prompts; the tokens of a bare checkpoint are averaged unless

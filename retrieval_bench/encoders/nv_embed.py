@@ -1,4 +1,4 @@
-"""NV-Embed-v2: its own code turns texts into vectors (latent attention over a bidirectional Mistral; arXiv 2405.17428).
+"""NV-Embed-v2 through its own code: latent attention over a bidirectional Mistral (arXiv 2405.17428).
 
 Not verified: neither its weights nor its code were at hand. What is tested is that a checkpoint with code of this
 interface is loaded and called as its card says.

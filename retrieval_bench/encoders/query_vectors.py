@@ -1,4 +1,4 @@
-"""Queries as vectors: the mean of what their parts are encoded to."""
+"""Query vectors: the mean of the embeddings of a query's parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A matrix on disk that grows by whole batches of rows, and is read in blocks: neither way is it held at once."""
+"""A matrix on disk that is appended to in batches of rows and read in blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders that run here: sentence-transformers' modules over a checkpoint, a planned batch in one forward pass."""
+"""Encoders in this process: sentence-transformers' modules over a checkpoint, a planned batch a forward pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts as weights of a vocabulary's terms: SPLADE models, by sentence-transformers' SparseEncoder."""
+"""Sparse encoders: weights over a vocabulary's terms from SPLADE models, by sentence-transformers' SparseEncoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints that give a vector a token: those in ColBERT's format, and any plain encoder."""
+"""Checkpoints of token encoders: ColBERT's format, and any plain encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts as one vector a token, and queries as the vectors of their parts."""
+"""Token encoders: a vector a token for texts, and for queries those of their parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token vectors of a corpus on disk: encoded in a stored plan's order, a batch at a time, and read in blocks.
+"""Token vectors of a corpus on disk: encoded in the order of a stored plan, a batch at a time, read in blocks.
 
 | file                            | holds                                                                        |
 |---------------------------------|------------------------------------------------------------------------------|

@@ -1,4 +1,4 @@
-"""Several systems' runs made into one.
+"""Fuse the runs of several systems into one.
 
 Rank fusions read places in the canonical order, so that ties are broken as everywhere; score fusions read the scores.
 """

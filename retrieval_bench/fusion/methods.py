@@ -1,4 +1,4 @@
-"""The methods of fusion, each the formula it was published as, over all documents that were found for one query.
+"""Methods of fusion, each the formula it was published as, over all documents that were found for a query.
 
 They are computed here and not by ranx, whose methods these are: its Condorcet order depends on the seed of hashes, its
 z-scores lose documents where one list is empty, its minimum and maximum need scores within ±1e9, a run that is empty

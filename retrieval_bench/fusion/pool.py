@@ -1,4 +1,4 @@
-"""The documents that several systems found for a query, and how their scores are made comparable."""
+"""Documents that several systems found for a query, with scores made comparable."""
 
 from __future__ import annotations
 

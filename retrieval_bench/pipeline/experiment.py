@@ -1,4 +1,4 @@
-"""An experiment file: which systems on which datasets, as data."""
+"""Experiment files: systems on datasets, as data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ordering a run anew: what a reranker sees, what becomes of the rest, and how an interrupted one goes on."""
+"""Apply a reranker to a run: depth, tail, resume."""
 
 from __future__ import annotations
 

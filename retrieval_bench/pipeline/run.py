@@ -1,4 +1,4 @@
-"""From a dataset and a system to a run file and its scores; each stage has one file and is redone only if it must.
+"""Run a system on a dataset: a run file and its scores, each stage made only if it must be.
 
 `results/retrieval/<dataset>/<system>--<hash8>/` holds `run.trec.gz`, `scores.json`, `per_query.csv`, `manifest.json`.
 """

@@ -1,4 +1,4 @@
-"""The contract of query generators, and the one way most of them work: a prompt, an answer."""
+"""The contract of query generators, and the base class of those that send a prompt and read an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a query and what was generated for it become the input of a search.
+"""Combine a query and the text generated for it into the input of a search.
 
 The defaults are R2MED's (arXiv 2505.14558, its code):
 

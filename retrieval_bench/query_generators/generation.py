@@ -1,4 +1,4 @@
-"""Making a generator a user names, and letting it write for all queries of a dataset."""
+"""Create the generator a user names, and generate for all queries of a dataset."""
 
 from __future__ import annotations
 

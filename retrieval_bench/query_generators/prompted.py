@@ -1,4 +1,4 @@
-"""Generators that ask once: a prompt, an answer, perhaps with passages found beforehand."""
+"""Generators with one prompt and one answer, with or without passages retrieved beforehand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompt files: one a method and task, replaceable by the user's; their content is part of a generator's identity."""
+"""Prompt files, one a method and task, replaceable by the user's; their content is part of a generator's identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that were generated before, by whatever means: one JSON line a query."""
+"""Replay texts generated before: JSON lines, one a query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generators that search while they reason: the model asks, a retriever of the suite answers, till it concludes."""
+"""Generators that search while they reason: the model queries a retriever of the suite until it concludes."""
 
 from __future__ import annotations
 

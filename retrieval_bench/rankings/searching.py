@@ -1,4 +1,4 @@
-"""Asking a retriever every query of a dataset, and holding what comes back to the contract."""
+"""Search all queries of a dataset with a retriever, and check what it returns against the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only place that orders: every metric, fusion and run file comes after it.
+"""Canonical order and cut of ranked lists, the only place that orders (docs/rules/ordering.md O1 to O4).
 
 The order is trec_eval's: scores as 32-bit floats, best first, and of equal scores the greater doc_id first
 (trec_eval's form_res_rels.c compares ids as bytes; Python compares code points, which for UTF-8 is the same order).

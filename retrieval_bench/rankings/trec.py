@@ -1,4 +1,4 @@
-"""TREC run and qrels files, read from anybody and written so that they can be read by anybody.
+"""TREC run and qrels files, read leniently and written canonically.
 
 Columns are separated by tabs or spaces when read, by tabs when written (ids may then hold spaces).
 """

@@ -1,4 +1,4 @@
-"""What generation changed, query by query: gains and losses, what it brought, and what a gained point has cost."""
+"""Gains and losses of generation, query by query, with the cost of a gained point."""
 
 from __future__ import annotations
 

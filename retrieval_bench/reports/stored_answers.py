@@ -1,4 +1,4 @@
-"""Why an answer is stored or not: each query's first request beside the nearest one that was answered."""
+"""Explain stored answers: each query's first request beside the nearest one that was answered."""
 
 from __future__ import annotations
 

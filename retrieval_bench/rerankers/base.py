@@ -1,4 +1,4 @@
-"""The family of rerankers, and what a reranker of your own need not write: its description."""
+"""The family of rerankers, and the base class for one of your own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reranking by a dense model's embeddings, made for the candidates alone: no index of the corpus is needed."""
+"""Rerank by a dense model's embeddings, made for the candidates alone, without an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listwise reranking by a language model: it orders a window of candidates, and the window slides up the list."""
+"""Listwise reranking by a language model: a window of candidates slides up the list."""
 
 from __future__ import annotations
 

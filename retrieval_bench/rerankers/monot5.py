@@ -1,4 +1,4 @@
-"""monoT5: a T5 that is asked whether a document is relevant, and how sure it is that the answer is `true`."""
+"""monoT5: the probability that a T5 answers `true` to whether a document is relevant."""
 
 from __future__ import annotations
 

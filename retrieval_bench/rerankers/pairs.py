@@ -1,4 +1,4 @@
-"""What rerankers share that score each pair of a query and a document by itself: batches, memory, the model's place."""
+"""The base of rerankers that score a query and a document as a pair: batches, memory, device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a retriever of your own need not write: its description, and opening what lives in memory."""
+"""The family of retrievers, and the base class for one of your own."""
 
 from __future__ import annotations
 

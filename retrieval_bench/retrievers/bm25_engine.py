@@ -1,4 +1,4 @@
-"""What BM25's engines have in common: what they are told and what they answer."""
+"""The interface of BM25's engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense retrieval: a model encodes, FAISS finds, cosine similarity decides."""
+"""Dense retrieval: vectors from a model, candidates from FAISS, cosine similarity in float64."""
 
 from __future__ import annotations
 

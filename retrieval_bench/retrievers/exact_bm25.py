@@ -1,4 +1,4 @@
-"""Our own engine of BM25: exact scores over an inverted index of numpy arrays."""
+"""The suite's engine of BM25: exact scores over an inverted index of numpy arrays."""
 
 from __future__ import annotations
 

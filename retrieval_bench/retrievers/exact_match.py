@@ -1,4 +1,4 @@
-"""The query as it stands, looked for in the text: CliniQ's first baseline, by a rule of ours."""
+"""Exact match: the query as a whole-word substring of the text; CliniQ's first baseline, by a rule of ours."""
 
 from __future__ import annotations
 

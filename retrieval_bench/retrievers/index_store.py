@@ -1,4 +1,4 @@
-"""Indexes on disk: one folder for each pair of corpus and what an index is made from, whole or not there."""
+"""Indexes on disk: one folder for each pair of corpus and index description, whole or not there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Late interaction: a vector a token, and for each of the query's the best of the document's."""
+"""Late interaction: a vector a token, and the sum over the query's tokens of the best match in a document."""
 
 from __future__ import annotations
 

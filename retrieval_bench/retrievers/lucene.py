@@ -1,4 +1,4 @@
-"""Lucene's own BM25, by way of the Java archive that Pyserini carries, and how it differs from the exact one.
+"""Lucene's own BM25 through the Java archive of Pyserini, and its differences from the exact one.
 
 Lucene is asked directly and not through Pyserini's searcher, which changes scores to break ties. The index, the query
 and the similarity are those that Anserini and Pyserini make.

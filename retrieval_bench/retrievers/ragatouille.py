@@ -1,4 +1,4 @@
-"""ColBERT's compressed index, PLAID, through RAGatouille: in the environment of its own that its pins ask for."""
+"""ColBERT's compressed index PLAID through RAGatouille, in an environment of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where RAGatouille runs: the interpreter of its environment, and a process of it that is asked in JSON lines."""
+"""The process that runs RAGatouille: its interpreter, and requests in JSON lines."""
 
 from __future__ import annotations
 

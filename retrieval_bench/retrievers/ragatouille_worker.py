@@ -1,4 +1,4 @@
-"""RAGatouille in a process of its own: run by the interpreter of its environment, asked and answering in JSON lines.
+"""The RAGatouille worker: run by the interpreter of its environment, serving requests in JSON lines.
 
 It imports nothing of the suite. A request names what to `do`; an answer is `{"ok": …}` or `{"error": "one line"}`.
 """

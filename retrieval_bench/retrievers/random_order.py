@@ -1,4 +1,4 @@
-"""A random order: what a system that knows nothing scores."""
+"""A random order of documents: the lowest floor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts as weighted terms: rows that grow on disk batch by batch, and the postings that are made of them.
+"""Weighted terms of texts: rows appended on disk in batches, and the postings made of them.
 
 | file                         | holds                                                                |
 |------------------------------|----------------------------------------------------------------------|

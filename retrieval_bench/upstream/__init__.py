@@ -1,1 +1,1 @@
-"""Tables of the benchmarks' own repositories, taken from a user's clone: read as data, never executed, never ours."""
+"""Tables of the benchmarks' own repositories, read as data from a user's clone and never executed."""

@@ -1,4 +1,4 @@
-"""The dictionaries that Python files define, worked out from their syntax trees; nothing of them is executed.
+"""Evaluate the dictionaries that Python files define from their syntax trees, without executing them.
 
 Understood are literals, names assigned before (in the file or in another one of the folder it imports from), joined and
 formatted texts, entries set one by one, `update`, `dict`, `copy`, and comprehensions over a dictionary. Entries that

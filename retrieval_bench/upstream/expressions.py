@@ -1,4 +1,4 @@
-"""Python expressions worked out without being executed, as far as they are made of constants."""
+"""Evaluate Python expressions of constants without executing them."""
 
 from __future__ import annotations
 

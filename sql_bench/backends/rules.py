@@ -1,4 +1,4 @@
-"""A hash of everything of ours that decides which text is run: guard, dialect and engine rules."""
+"""A hash of the suite's own code that decides the text that runs: guard, dialect and engine rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suite's own comparator: does a result answer the question as gold does (docs/rules/comparing.md C1 to C8)?"""
+"""The comparator `answer`: whether a result answers the question as gold does (docs/rules/comparing.md C1 to C8)."""
 
 from __future__ import annotations
 

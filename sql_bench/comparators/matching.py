@@ -1,4 +1,4 @@
-"""Whether rows can be paired one to one, where equality is not transitive and rows may be of any number.
+"""Pair rows one to one where equality is not transitive.
 
 Rows are split into classes of equal codes first; only classes that hold fuzzy codes need pairs to be looked for.
 """

@@ -1,4 +1,4 @@
-"""Which whole numbers a question names, in digits or in English words."""
+"""Whole numbers that a question states, in digits or in English words."""
 
 from __future__ import annotations
 

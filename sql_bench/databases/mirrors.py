@@ -1,4 +1,4 @@
-"""Which mirror a dataset is run on: the user's, or one imported from the dataset's own tables when first needed."""
+"""The mirror a dataset runs on: the user's, or one imported from the dataset's own tables when first needed."""
 
 from __future__ import annotations
 

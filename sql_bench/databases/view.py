@@ -1,4 +1,4 @@
-"""What a generator sees of a mirror: its schema as text, and guarded previews. Provisional until the agents' issue."""
+"""The view a generator has of a mirror: schema as text, and guarded previews. Provisional until the agents' issue."""
 
 from __future__ import annotations
 

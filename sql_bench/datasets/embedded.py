@@ -1,4 +1,4 @@
-"""The embedded dataset: synthetic, written for this suite, there on a fresh machine."""
+"""The embedded dataset: synthetic, written for this suite, part of the installation."""
 
 from __future__ import annotations
 

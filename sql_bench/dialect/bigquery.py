@@ -1,4 +1,4 @@
-"""BigQuery to DuckDB: what sqlglot's translation would silently get wrong is mended here or refused.
+"""BigQuery to DuckDB: differences that sqlglot's translation leaves are mended here or refused.
 
 Each rule rewrites one node of the tree before it is written in DuckDB's dialect, children before their parents. The
 cases are pinned, one a line with the value BigQuery gives, in the tests' `fixtures/dialect/bigquery.tsv`. Division by

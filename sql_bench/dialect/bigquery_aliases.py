@@ -1,4 +1,4 @@
-"""Which of two things of one name is meant: BigQuery's clauses behind FROM see the SELECT list first.
+"""Names that a column and an alias share: BigQuery's clauses behind FROM see the SELECT list first.
 
 Source: BigQuery's query syntax, "Using aliases": in GROUP BY, HAVING, QUALIFY and ORDER BY an alias of the SELECT list
 overrides a column of the FROM clause, but not inside an aggregate function. DuckDB takes the column in most of these

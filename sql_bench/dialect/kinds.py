@@ -1,4 +1,4 @@
-"""What kind of value an expression has, as far as its text and the schema tell; several translations depend on it."""
+"""Kinds of values of expressions, as far as text and schema tell; several translations depend on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LIKE in dialects where a backslash escapes without being told to."""
+"""LIKE in dialects where a backslash escapes by default."""
 
 from __future__ import annotations
 

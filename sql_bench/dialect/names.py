@@ -1,4 +1,4 @@
-"""What the names of columns in a statement stand for: each is looked up among the sources of its own SELECT.
+"""Resolve the names of columns in a statement among the sources of each SELECT.
 
 Names of its SELECT list are taken after those of its sources; where BigQuery does it the other way round,
 `bigquery_aliases` has written the expressions out.

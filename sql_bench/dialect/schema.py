@@ -1,4 +1,4 @@
-"""The tables a statement may name, as the engine has them, and how a source dialect's names lead to them."""
+"""Tables a statement may name, as the engine has them, and the source dialect's names for them."""
 
 from __future__ import annotations
 

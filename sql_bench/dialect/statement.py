@@ -1,4 +1,4 @@
-"""What the outermost query of a statement is, and the forms of it that comparators ask for.
+"""The shape of a statement's outermost query, and the variants that comparators ask for.
 
 Everything here reads and edits sqlglot's tree of the statement as the model wrote it, before it is translated.
 """

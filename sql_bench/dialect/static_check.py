@@ -1,4 +1,4 @@
-"""What BigQuery would reject although DuckDB runs the translation: error rates measured on a mirror miss these.
+"""Complaints of BigQuery about statements that DuckDB runs: error rates measured on a mirror miss these.
 
 A list for tables and reports, not a verdict: only what can be told from the text and the schema is on it.
 """

@@ -1,4 +1,4 @@
-"""A statement in its source dialect → one text for DuckDB, or the reason why there is none.
+"""Translate a statement from its source dialect to DuckDB's, or give the reason why it cannot be.
 
 The order: size and depth, parse, guard (on what was written), tables, mending of differences, DuckDB's dialect.
 """

@@ -1,4 +1,4 @@
-"""What BigQuery would reject for the types of values; DuckDB converts numbers, texts and booleans into one another."""
+"""Complaints of BigQuery about types of values; DuckDB converts numbers, texts and booleans into one another."""
 
 from __future__ import annotations
 

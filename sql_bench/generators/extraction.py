@@ -1,4 +1,4 @@
-"""Taking the SQL out of what a model wrote.
+"""Extraction of the SQL from a model's text (docs/rules/extraction.md X1 to X6).
 
 The last closed fence counts (of several the last that holds a statement), else the last unclosed one, else the text
 from where a query begins. Reasoning in `<think>` tags is no answer, nor what stands before a `</think>` that nothing

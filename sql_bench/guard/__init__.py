@@ -1,1 +1,1 @@
-"""Which statements may run: one read-only SELECT over known functions and tables."""
+"""The guard: one read-only SELECT over known functions and tables may run."""

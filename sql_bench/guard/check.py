@@ -1,4 +1,4 @@
-"""What may be run: one read-only query over the mirror's own tables, allow-listed twice.
+"""Check a parsed statement: one read-only query over the mirror's own tables (docs/rules/executing.md E1).
 
 First on sqlglot's tree of what the model wrote: its size and depth, its root, the types of its nodes, and the names
 that only an attack would use. Then on DuckDB's own parse of the text that is about to be run (`json_serialize_sql`),

@@ -1,4 +1,4 @@
-"""The second look: DuckDB's own parse of the text that is to be run, every node, function and table allow-listed."""
+"""Check DuckDB's own parse of the text that is to be run: nodes, functions and tables are allow-listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names the guard goes by: pinned lists beside this module, and what only an attack would call."""
+"""Names of the guard's lists: pinned beside this module, and those only an attack would call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way in which parsing, guarding and translating say no to a statement."""
+"""The exception with which parsing, guarding and translation refuse a statement."""
 
 from __future__ import annotations
 

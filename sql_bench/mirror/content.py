@@ -1,4 +1,4 @@
-"""The content hash: the logical rows of a table, whatever file or engine version they are stored in.
+"""The content hash of a table: its logical rows, whatever file or engine version they are stored in.
 
 It depends on the order of the rows, as results do: a LIMIT without an ORDER BY returns the first rows of the table.
 Each column is hashed on its own, in row order, which fixes the rows and tells where two mirrors differ.

@@ -1,4 +1,4 @@
-"""One file read into one table by the engine, with types it finds or with types that were declared."""
+"""Load one file into one table by the engine, with inferred or declared types."""
 
 from __future__ import annotations
 

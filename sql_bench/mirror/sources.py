@@ -1,4 +1,4 @@
-"""The files a mirror is made from, looked at by readers that are not the engine's: names, columns, number of rows.
+"""The files a mirror is made from, read by readers other than the engine's: names, columns, number of rows.
 
 CSV means RFC 4180 in UTF-8 with a header: commas, double quotes, every line as long as the header. An empty field is
 NULL, quoted or not.

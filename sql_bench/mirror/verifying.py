@@ -1,4 +1,4 @@
-"""`mirror verify`: whether a mirror still holds what was imported."""
+"""`mirror verify`: compare a mirror with what was imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An experiment file: which systems on which dataset, compared how, as data."""
+"""Experiment files: systems on a dataset and the comparators to use, as data."""
 
 from __future__ import annotations
 

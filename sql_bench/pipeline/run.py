@@ -1,4 +1,4 @@
-"""From questions to scores: predictions, executions, verdicts, scores; each stage has one file.
+"""Run systems on a dataset: predictions, executions, verdicts, scores; each stage has one file.
 
 `results/sql/<dataset>/<system>--<hash8>/predictions.jsonl` is made from the questions and the generator. Below it
 `<engine>--<hash8>/` holds `executions.jsonl`, made from the predictions, the engine, the mirror and the limits, and for

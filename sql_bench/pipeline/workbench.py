@@ -1,4 +1,4 @@
-"""From what a user typed to a bench, its systems and its comparators."""
+"""Open the bench of a command: dataset, mirror, systems and comparators by the names a user gave."""
 
 from __future__ import annotations
 

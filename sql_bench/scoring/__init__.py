@@ -1,1 +1,1 @@
-"""Verdicts counted."""
+"""Counting of verdicts."""
