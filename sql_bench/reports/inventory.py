@@ -1,4 +1,4 @@
-"""What this half has: the words of `list`, `show` and `doctor`."""
+"""Tables of `list`, `show` and `doctor`."""
 
 from __future__ import annotations
 
