@@ -1,1 +1,1 @@
-"""Translation from the dialect a statement is written in to DuckDB's: tables, functions, and differences sqlglot leaves."""
+"""Translation from the dialect of a statement to DuckDB's: tables, functions, and differences sqlglot leaves."""
