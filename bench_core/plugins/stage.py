@@ -26,6 +26,10 @@ class Stage(Protocol):
     def failed(self) -> Mapping[str, str]:
         """Items without a result so far -> why, in a few words; the next run asks for them again."""
 
+    @staticmethod
+    def missing_requirement() -> str:
+        """What to install before this can run, or the empty string."""
+
     def recorded(self) -> Mapping[str, Json]:
         """What is worth recording and changes nothing: device, batch size, threads."""
 

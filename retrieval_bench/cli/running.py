@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench_core.cli.grids import GridRun, close_check, close_grid, grid_options
 from bench_core.cli.options import format_option, results_option
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
@@ -49,6 +50,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
 @measure_option
+@grid_options
 @results_option
 @indexes_option
 @format_option
@@ -67,6 +69,9 @@ def run(
     experiment: Path | None,
     k: int | None,
     measure_texts: Sequence[str],
+    executor: str,
+    is_check: bool,
+    is_verbose: bool,
     results_dir: Path,
     indexes_dir: Path,
     form: Format,
@@ -76,11 +81,17 @@ def run(
     Systems are those of --retriever, the fusion of the --fuse ones, and with --rerank each of these reranked as well.
     What is there already and whole is not made again. Where one system fails, the others go on.
     """
-    from bench_core.errors import BenchError, UserError
+    from bench_core.errors import UserError
+    from bench_core.llm.stage_models import default_store_dir
+    from bench_core.machine.disk import check_room
     from bench_core.runs.config import load_config
+    from bench_core.runs.grid import RemoteWork
+    from bench_core.runs.reporter import Reporter
+    from retrieval_bench.pipeline.cells import WORK, CellSettings, Order, Planner, RetrievalWork
     from retrieval_bench.pipeline.experiment import RetrievalExperiment
     from retrieval_bench.pipeline.system import system_texts
     from retrieval_bench.reports.tables import scores_table
+    from retrieval_bench.scoring.scored_runs import KIND
 
     systems = system_texts(retrievers, fused, method, rerankers, depth, keep)
     if experiment is not None:
@@ -94,20 +105,23 @@ def run(
     if not pairs:
         raise UserError("Give --dataset and --retriever (or --fuse), or --experiment FILE.")
     measures = parse_measures(measure_texts)
-    where = Where(results_dir, indexes_dir, cache_dir, allow_remote)
-    runs, failures = [], []
-    for outcome in outcomes(pairs, parameters, generator_model, k, where, measures):
-        if not isinstance(outcome, BenchError):
-            runs.append(outcome)
-            continue
-        if len(pairs) == 1:
-            raise outcome
-        failures.append(outcome)
-        say(f"Failed: {outcome}")
+    settings = CellSettings(
+        results_dir, indexes_dir, cache_dir or default_store_dir(), generator_model, allow_remote,
+        tuple(map(str, measures)),
+    )  # fmt: skip
+    report = Reporter(say, is_verbose)
+    check_room([results_dir, indexes_dir, settings.store_dir])
+    planner = Planner(settings, report)
+    planned = planner.plan([Order(name, text, tuple(parameters), k) for name, text in pairs])
+    if is_check:
+        close_check(planned, planner.read, report)
+        return
+    work = RemoteWork(WORK, settings.as_text(), [results_dir, indexes_dir, settings.store_dir])
+    result = GridRun(executor, report).run(planned, lambda: RetrievalWork(settings, report), work)
+    runs = [finished.value for finished in result.finished if finished.value is not None]
     if runs:
         print_table(scores_table(runs, measures), form)
-    if failures:
-        raise BenchError(f"{len(failures)} of {len(pairs)} runs failed, as told above; the others are kept.")
+    close_grid(result, results_dir / KIND)
 
 
 @dataclass(frozen=True)
@@ -137,7 +151,7 @@ def outcomes(
     from retrieval_bench.pipeline.system import Setting, create_system
 
     models = LanguageModelSettings(where.cache_dir or default_store_dir(), generator_model)
-    workspace = Workspace(where.results_dir, where.indexes_dir, Reporter(say, is_verbose=True), where.allow_remote)
+    workspace = Workspace(where.results_dir, where.indexes_dir, Reporter(say), where.allow_remote)
     for name, text in pairs:  # a misspelt system is told before the first corpus is read
         create_system(text, Setting(load_dataset(name).card, parameters, models))
     loaded: str | None = None

@@ -58,17 +58,27 @@ def run_system(
     Raises:
         BenchError: a stage broke its contract.
     """
-    check_data_use(dataset.card, system, workspace.allow_remote)
-    dataset.check()
-    with readable_by_its_owner_only(dataset.card):
-        folder = _complete_run(dataset, system, k, workspace)
-        # ranx compiles for half a minute when it is used for the first time.
-        with locked(folder.path), working(f"score {system.label} on {dataset.card.dataset_id}"):
-            scores = score_folder(folder.path, dataset, measures)
+    folder = make_run(dataset, system, k, workspace)
+    # ranx compiles for half a minute when it is used for the first time.
+    doing = working(f"score {system.label} on {dataset.card.dataset_id}")
+    with readable_by_its_owner_only(dataset.card), locked(folder.path), doing:
+        scores = score_folder(folder.path, dataset, measures)
     manifest = folder.read()
     notes = [*dataset.notes(), *(manifest.notes if manifest else [])]
     content = content_of(dataset.identity)
     return ScoredRun(dataset.card.dataset_id, _shown(system, k, dataset), folder.path, scores, notes, content)
+
+
+def make_run(dataset: Dataset, system: System, k: int, workspace: Workspace) -> RunFolder:
+    """Make a system's run, and those of its parts; nothing is scored.
+
+    Raises:
+        BenchError: a stage broke its contract.
+    """
+    check_data_use(dataset.card, system, workspace.allow_remote)
+    dataset.check()
+    with readable_by_its_owner_only(dataset.card):
+        return _complete_run(dataset, system, k, workspace)
 
 
 def _shown(system: System, k: int, dataset: Dataset) -> str:

@@ -19,27 +19,27 @@ class CorpusSearch:
     """Searches one corpus; several threads may use it, one search at a time."""
 
     def __init__(self, retriever: Retriever) -> None:
-        self._retriever = retriever
+        self.retriever = retriever
         self._documents: dict[str, Document] = {}
         self._lock = threading.Lock()
 
     def describe(self) -> Mapping[str, Json]:
         """The retriever's description."""
-        return full_description(self._retriever).as_json()
+        return full_description(self.retriever).as_json()
 
     @property
     def is_remote(self) -> bool | None:
         """As the retriever."""
-        return self._retriever.is_remote
+        return self.retriever.is_remote
 
     @property
     def requires(self) -> Requirements:
         """As the retriever."""
-        return self._retriever.requires
+        return self.retriever.requires
 
     def open(self, corpus: Corpus, dataset_id: str, indexes_dir: Path) -> None:
         """Make it ready: open the retriever's index, or write it."""
-        prepare_index(self._retriever, corpus, dataset_id, indexes_dir)
+        prepare_index(self.retriever, corpus, dataset_id, indexes_dir)
         self._documents = {document.doc_id: document for document in corpus}
 
     def search(self, text: str, k: int) -> Sequence[Document]:
@@ -49,7 +49,7 @@ class CorpusSearch:
             BenchError: the retriever gave no list.
         """
         with self._lock:
-            found = list(self._retriever.search([Query("search", text)], k))
+            found = list(self.retriever.search([Query("search", text)], k))
         if len(found) != 1:
-            raise BenchError(f"{type(self._retriever).__name__} returned {len(found)} lists for one query.")
+            raise BenchError(f"{type(self.retriever).__name__} returned {len(found)} lists for one query.")
         return [self._documents[doc_id] for doc_id, _ in canonical_order(found[0], k)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256
-from bench_core.errors import UserError
+from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json, identity_hash
 from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
 from retrieval_bench.datasets.dataset import Dataset
@@ -109,6 +109,20 @@ def stored_runs(results_dir: Path) -> list[ScoredRun]:
         for run, name in zip(found, names, strict=True)
     ]
     return sorted(labelled, key=lambda run: (run.dataset_id, run.content, run.system))
+
+
+def stored_run(folder: Path) -> ScoredRun:
+    """The scored run in a folder, as the process that made it has left it.
+
+    Raises:
+        BenchError: there is none.
+    """
+    manifest, stored = RunFolder(folder).read(), read_scores(folder)
+    if manifest is None or stored is None:
+        raise BenchError(f"{folder}: its scores are not there, or cannot be read.")
+    dataset: Any = manifest.identity["dataset"]
+    system, notes = str(manifest.recorded["system"]), [*stored.notes, *manifest.notes]
+    return ScoredRun(dataset["dataset_id"], system, folder, stored.scores, notes, content_of(dataset))
 
 
 def content_of(dataset_identity: Mapping[str, Json]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_core.cli.grids import GridRun, close_check, close_grid, grid_options
 from bench_core.cli.options import format_option, results_option
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
@@ -24,40 +25,89 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--dataset", "-d", "dataset", help="demo/NAME or dir:PATH.")
+@click.option("--dataset", "-d", "datasets", multiple=True, help="demo/NAME or dir:PATH; repeatable.")
 @generator_option
 @comparator_option
-@click.option("--experiment", "-e", type=_PATH, help="YAML file that names a dataset, systems and comparators.")
+@click.option(
+    "--experiment",
+    "-e",
+    type=_PATH,
+    help="YAML file of datasets, systems and comparators; --dataset and --comparator replace its own.",
+)
 @database_options
+@grid_options
 @results_option
 @format_option
 def run(
-    dataset: str | None,
+    datasets: Sequence[str],
     generators: Sequence[str],
     comparators: Sequence[str],
     experiment: Path | None,
+    executor: str,
+    is_check: bool,
+    is_verbose: bool,
     results_dir: Path,
     form: Format,
     **database: Any,
 ) -> None:
     """Generate, execute, compare and count; print the table.
 
-    What is there already and whole is not made again.
+    What is there already and whole is not made again. Where one system fails, the others go on.
     """
     from bench_core.errors import UserError
+    from bench_core.machine.disk import check_room
     from bench_core.runs.config import load_config
+    from bench_core.runs.grid import RemoteWork
+    from bench_core.runs.reporter import Reporter
+    from sql_bench.pipeline.cells import WORK, CellSettings, Order, Planner, SqlWork
     from sql_bench.pipeline.experiment import SqlExperiment
+    from sql_bench.pipeline.run import KIND
+    from sql_bench.pipeline.workbench import DatabaseChoice
     from sql_bench.reports.tables import scores_table
 
-    systems: Mapping[str, str] = {name: name for name in generators}
     if experiment is not None:
-        if dataset or generators or comparators:
-            raise UserError("Give either --experiment or --dataset, --generator and --comparator, not both.")
-        grid = load_config(experiment, SqlExperiment)
-        dataset, systems, comparators = grid.dataset, grid.systems, grid.comparators
-    if not dataset or not systems:
+        if generators:
+            raise UserError("Systems are named by --experiment or by --generator, not by both.")
+        loaded = load_config(experiment, SqlExperiment)
+        orders = [
+            Order(dataset, name, generator)
+            for grid in loaded.all_grids
+            for dataset in datasets or grid.datasets
+            for name, generator in grid.named_systems.items()
+        ]
+        comparators = comparators or loaded.comparators
+    else:
+        orders = [Order(dataset, text, text) for dataset in datasets for text in generators]
+    if not orders:
         raise UserError("Give --dataset and --generator, or --experiment FILE.")
-    print_table(scores_table(run_all(dataset, systems, comparators, results_dir, database)), form)
+    settings = CellSettings(results_dir, DatabaseChoice(**database), tuple(comparators))
+    report = Reporter(say, is_verbose)
+    folders = [results_dir, settings.database.mirrors_dir]
+    check_room(folders)
+    planner = Planner(settings, report)
+    planned = planner.plan(orders)
+    if is_check:
+        close_check(planned, planner.read, report)
+        return
+    work = RemoteWork(WORK, settings.as_text(), folders)
+    result = GridRun(executor, report).run(planned, lambda: SqlWork(settings, report), work)
+    if result.finished:
+        print_table(scores_table(by_dataset_and_comparator([finished.value for finished in result.finished])), form)
+    close_grid(result, results_dir / KIND)
+
+
+def by_dataset_and_comparator(found: Sequence[Sequence[ScoredSystem]]) -> list[ScoredSystem]:
+    """The rows of a table out of each system's by all comparators: by dataset, then by comparator, then by system."""
+    datasets = dict.fromkeys(system.dataset_id for systems in found for system in systems)
+    comparators = dict.fromkeys(system.comparator for systems in found for system in systems)
+    return [
+        system
+        for dataset in datasets
+        for comparator in comparators
+        for systems in found
+        for system in systems
+        if (system.dataset_id, system.comparator) == (dataset, comparator)
+    ]
 
 
 def run_all(
@@ -67,5 +117,5 @@ def run_all(
     from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
+    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say)) as bench:
         return run_systems(bench, systems, comparators)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench_core.errors import BenchError, UserError
 from bench_core.runs.manifest import slug
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.mirror.importing import ImportStep, import_folder, is_made_from
 from sql_bench.mirror.mirror import Mirror, open_mirror
-from sql_bench.mirror.schema import load_schema
+from sql_bench.mirror.schema import Schema, load_schema
+from sql_bench.mirror.verifying import verify_mirror
 
 
 def mirror_of(dataset: SqlDataset, mirror_path: Path | None, mirrors_dir: Path, tell: Callable[[str], None]) -> Mirror:
@@ -21,22 +23,56 @@ def mirror_of(dataset: SqlDataset, mirror_path: Path | None, mirrors_dir: Path, 
     """
     if mirror_path is not None:
         return open_mirror(mirror_path)
-    name = dataset.card.dataset_id
-    if dataset.tables_dir is None:
-        raise UserError(
-            f"{name} brings no folder tables/; make a mirror with `sql-bench mirror import`, give it by --mirror."
-        )
-    path = mirrors_dir / f"{slug(name)}.duckdb"
-    schema = load_schema(dataset.schema_path) if dataset.schema_path else None
-    try:
-        found = open_mirror(path)
-        if is_made_from(found, dataset.tables_dir, schema):
-            return found
-    except BenchError:
-        pass  # not there yet, or left unfinished: the import below makes it whole
-    mirror = import_folder(dataset.tables_dir, path, schema, lambda step: tell(_told(name, step)))
+    name, path = dataset.card.dataset_id, mirrors_dir / f"{slug(dataset.card.dataset_id)}.duckdb"
+    tables_dir, schema = check_tables(dataset)
+    found = _own_mirror(path, tables_dir, schema)
+    if found is not None:
+        return found
+    mirror = import_folder(tables_dir, path, schema, lambda step: tell(_told(name, step)))
     tell(f"{name}: imported {len(mirror.tables)} tables, {sum(table.n_rows for table in mirror.tables)} rows.")
     return mirror
+
+
+def check_tables(dataset: SqlDataset) -> tuple[Path, Schema | None]:
+    """Where a dataset's own tables are and what types are declared for them; no table is read.
+
+    Raises:
+        UserError: it brings none.
+        BadFile: the declared types cannot be read.
+    """
+    if dataset.tables_dir is None:
+        raise UserError(
+            f"{dataset.card.dataset_id} brings no folder tables/; make a mirror with `sql-bench mirror import`, give "
+            "it by --mirror."
+        )
+    return dataset.tables_dir, load_schema(dataset.schema_path) if dataset.schema_path else None
+
+
+def read_tables(dataset: SqlDataset, mirror_path: Path | None, mirrors_dir: Path) -> None:
+    """Read every row that a dataset is run on, and leave nothing behind: the check before a long run.
+
+    Raises:
+        BenchError: a table cannot be read, or the mirror does not hold what was imported.
+    """
+    path = mirror_path or mirrors_dir / f"{slug(dataset.card.dataset_id)}.duckdb"
+    if mirror_path is None:
+        tables_dir, schema = check_tables(dataset)
+        if _own_mirror(path, tables_dir, schema) is None:
+            with TemporaryDirectory() as folder:
+                import_folder(tables_dir, Path(folder) / "check.duckdb", schema, lambda step: None)
+            return
+    differences = verify_mirror(path).differences
+    if differences:
+        raise BenchError(f"{path}: {differences[0]} Import the tables again.")
+
+
+def _own_mirror(path: Path, tables_dir: Path, schema: Schema | None) -> Mirror | None:
+    """The mirror of a dataset's own tables, if it is there and whole and they have not changed."""
+    try:
+        found = open_mirror(path)
+        return found if is_made_from(found, tables_dir, schema) else None
+    except BenchError:
+        return None  # not there yet, or left unfinished: another import makes it whole
 
 
 def _told(name: str, step: ImportStep) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import read_json, write_atomically, write_json
-from bench_core.errors import BadFile
+from bench_core.errors import BadFile, BenchError
 from bench_core.identity import Json, canonical_json, content_hash
 from bench_core.machine.progress import progress
 from bench_core.plugins.described import user_source
@@ -228,6 +228,18 @@ def _per_question_csv(verdicts: Iterable[QuestionVerdict]) -> str:
             [found.question_id, int(found.counts), item["kind"], item["difference"] or "", *values, item["detail"]]
         )
     return buffer.getvalue()
+
+
+def stored_system(folder: Path, comparator: str) -> ScoredSystem:
+    """A system's scores by a comparator, as the process that made them has left them.
+
+    Raises:
+        BenchError: there are none.
+    """
+    found = _stored(folder / f"scores.{slug(comparator)}.json")
+    if found is None:
+        raise BenchError(f"{folder}: its scores by {comparator} are not there, or cannot be read.")
+    return found
 
 
 def stored_systems(results_dir: Path) -> list[ScoredSystem]:

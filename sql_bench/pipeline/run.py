@@ -89,11 +89,16 @@ def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparato
         comparators: by the name the user gave each.
     """
     folder, predictions = generate(bench, system)
-    needs = frozenset(variant for comparator in comparators.values() for variant in comparator.needs)
+    needs = needed_variants(comparators.values())
     golds = execute_golds(bench, needs)
     executions_folder, executions = execute_predictions(bench, folder, predictions, needs)
     comparison = Comparison(bench.dataset, system.name, predictions, golds, executions, executions_folder.path)
     return [scored(comparison, name, comparator, bench.tell) for name, comparator in comparators.items()]
+
+
+def needed_variants(comparators: Iterable[Comparator]) -> frozenset[Variant]:
+    """The variants of a statement that comparators ask for besides the one as written."""
+    return frozenset(variant for comparator in comparators for variant in comparator.needs)
 
 
 def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]:

@@ -36,7 +36,7 @@ def invoke(*arguments, code=0):
 
 
 def run(system, *arguments, code=0, dataset="demo/evidence"):
-    return invoke("run", "-d", dataset, "-r", system, *arguments, code=code)
+    return invoke("run", "-v", "-d", dataset, "-r", system, *arguments, code=code)
 
 
 QUERY = Query("q", "chest pain")
@@ -213,7 +213,7 @@ def test_where_one_system_fails_the_others_go_on(here):
         failing = f"hyde,llm={server.base_url}#m > bm25"
         result = invoke("run", "-d", "demo/evidence", "-r", failing, "-r", "bm25", code=1)
         assert [row["system"] for row in json.loads(result.stdout)["rows"]] == ["bm25"]
-        assert "Failed: hyde" in result.stderr and "1 of 2 runs failed" in result.stderr
+        assert "Failed: hyde" in result.stderr and "1 made, 0 already there, 1 failed" in result.stderr
         compared = invoke("compare", "-d", "demo/evidence", "-b", "bm25", "-r", failing, code=1)
     assert compared.stdout == "" and "16 rejected" in compared.stderr
 

@@ -46,7 +46,8 @@ def here(tmp_path, monkeypatch):
 
 
 def invoke(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    shown = ["-v"] if arguments[:1] == ("run",) else []
+    result = CliRunner().invoke(main, [*map(str, arguments), *shown])
     assert result.exit_code == code, result.output + result.stderr
     assert "Traceback" not in result.stderr
     return result

@@ -1,0 +1,191 @@
+"""Cells of the text-to-SQL half: what can be seen of a system without running it, and how one is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench_core.identity import Json, canonical_json, identity_hash
+from bench_core.plugins.described import user_files, user_source
+from bench_core.runs.grid import Cell, Failure, Finished, attempt
+from bench_core.runs.reporter import Reporter
+from sql_bench.databases.mirrors import check_tables, read_tables
+from sql_bench.datasets.dataset import SqlDataset, load_dataset
+from sql_bench.mirror.mirror import open_mirror
+from sql_bench.pipeline.compare import ScoredSystem, stored_system
+from sql_bench.pipeline.run import Bench, execute_golds, needed_variants, run_system
+from sql_bench.pipeline.workbench import DatabaseChoice, make_comparators, make_systems, open_bench
+
+WORK = "sql_bench.pipeline.cells:open_work"
+"""What another process makes its work with (`bench_core.runs.executors.ray`)."""
+
+
+@dataclass(frozen=True)
+class CellSettings:
+    """What holds for all cells of a grid; written as text it makes the same work in another process."""
+
+    results_dir: Path
+    database: DatabaseChoice
+    comparators: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        """Canonical JSON."""
+        return canonical_json(
+            {
+                "results_dir": str(self.results_dir),
+                "database": {name: _plain(value) for name, value in asdict(self.database).items()},
+                "comparators": list(self.comparators),
+            }
+        )
+
+    @classmethod
+    def of_text(cls, text: str) -> CellSettings:
+        """What `as_text` wrote."""
+        content: dict[str, Any] = json.loads(text)
+        database = content["database"]
+        mirror_path = Path(database["mirror_path"]) if database["mirror_path"] else None
+        choice = DatabaseChoice(
+            **{**database, "mirror_path": mirror_path, "mirrors_dir": Path(database["mirrors_dir"])}
+        )
+        return cls(Path(content["results_dir"]), choice, tuple(content["comparators"]))
+
+
+def _plain(value: Any) -> Json:
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made, as text.
+
+    Attributes:
+        name: what tables call the system.
+        generator: with its arguments; None: only the gold statements are run, for all systems on the dataset.
+    """
+
+    dataset: str
+    name: str
+    generator: str | None
+
+    def as_text(self) -> str:
+        """Canonical JSON."""
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def of_text(cls, text: str) -> Order:
+        """What `as_text` wrote."""
+        return cls(**json.loads(text))
+
+
+class Planner:
+    """Looks at what a grid asks for, before its first cell and without running a statement."""
+
+    def __init__(self, settings: CellSettings, report: Reporter) -> None:
+        self._settings, self._report = settings, report
+        self._datasets: dict[str, SqlDataset | Failure] = {}
+
+    def plan(self, orders: Sequence[Order]) -> list[Cell | Failure]:
+        """A cell for each order that can be made for all that is known, and what is wrong with the others."""
+        return [self._planned(order) for order in orders]
+
+    def read(self, cell: Cell) -> None:
+        """Read the tables as well (`--check`).
+
+        Raises:
+            BenchError: what is wrong with them.
+        """
+        dataset, database = self._datasets[cell.dataset], self._settings.database
+        if isinstance(dataset, SqlDataset):
+            read_tables(dataset, database.mirror_path, database.mirrors_dir)
+
+    def _planned(self, order: Order) -> Cell | Failure:
+        label = f"{order.name} on {order.dataset}"
+        dataset = self._dataset(order.dataset)
+        if isinstance(dataset, Failure):
+            return replace(dataset, label=label)
+        return attempt(label, lambda: self._cell(order, label, dataset), self._report, is_begun=False)
+
+    def _dataset(self, name: str) -> SqlDataset | Failure:
+        """A dataset with its questions read, or why that cannot be done; looked at once for all systems."""
+        if name not in self._datasets:
+            self._datasets[name] = attempt(name, lambda: self._readable(name), self._report, is_begun=False)
+        return self._datasets[name]
+
+    def _readable(self, name: str) -> SqlDataset:
+        dataset = load_dataset(name)
+        _ = dataset.questions  # they are read, and faults in them found
+        if self._settings.database.mirror_path is not None:
+            open_mirror(self._settings.database.mirror_path)
+        else:
+            check_tables(dataset)
+        return dataset
+
+    def _cell(self, order: Order, label: str, dataset: SqlDataset) -> Cell:
+        comparators = make_comparators(self._settings.comparators)
+        (system,) = make_systems(dataset, {order.name: str(order.generator)})
+        described: dict[str, Json] = {
+            "system": dict(system.generator.describe()),
+            "user_source": user_source(system.generator),
+        }
+        golds = f"gold SQL of {order.dataset}"
+        classes = (system.generator, *comparators.values())
+        return Cell(
+            label=label,
+            dataset=order.dataset,
+            text=order.as_text(),
+            makes=f"predictions {order.dataset} {identity_hash(described)}",
+            parts=(Cell(golds, order.dataset, Order(order.dataset, "", None).as_text(), makes=golds),),
+            files=tuple(sorted({path for stage in classes for path in user_files(stage)})),
+            requires=system.generator.requires,
+            is_credentialed=dataset.card.access == "credentialed",
+        )
+
+
+class SqlWork:
+    """Makes cells, holding one dataset with its database at a time."""
+
+    def __init__(self, settings: CellSettings, report: Reporter) -> None:
+        self._settings, self._report = settings, report
+        self._comparators = make_comparators(settings.comparators)
+        self._held: tuple[str, Bench, ExitStack] | None = None
+
+    def run(self, text: str) -> Finished[list[ScoredSystem]]:
+        """See `bench_core.runs.grid.Work`; the value of gold executions alone is empty."""
+        order = Order.of_text(text)
+        bench, n_made = self._bench(order.dataset), self._report.n_made
+        if order.generator is None:
+            execute_golds(bench, needed_variants(self._comparators.values()))
+            return Finished([], bench.root, self._report.n_made == n_made)
+        (system,) = make_systems(bench.dataset, {order.name: order.generator})
+        scored = run_system(bench, system, self._comparators)
+        return Finished(scored, scored[0].folder, self._report.n_made == n_made)
+
+    def read(self, text: str, folder: Path) -> list[ScoredSystem]:
+        """See `bench_core.runs.grid.Work`."""
+        order = Order.of_text(text)
+        if order.generator is None:
+            return []
+        return [replace(stored_system(folder, name), system=order.name) for name in self._comparators]
+
+    def close(self) -> None:
+        """See `bench_core.runs.grid.Work`."""
+        if self._held is not None:
+            self._held[2].close()
+            self._held = None
+
+    def _bench(self, name: str) -> Bench:
+        if self._held is None or self._held[0] != name:
+            self.close()
+            opened, settings = ExitStack(), self._settings
+            bench = opened.enter_context(open_bench(name, settings.database, settings.results_dir, self._report))
+            self._held = name, bench, opened
+        return self._held[1]
+
+
+def open_work(settings: str, report: Reporter) -> SqlWork:
+    """The work of settings that another process wrote as text."""
+    return SqlWork(CellSettings.of_text(settings), report)
