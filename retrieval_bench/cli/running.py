@@ -144,24 +144,28 @@ def outcomes(
 ) -> Iterator[ScoredRun | BenchError]:
     """Run pairs of a dataset and a system, in order; what fails for another reason than the user's mistake is given."""
     from bench_core.errors import BenchError, UserError
-    from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
+    from bench_core.llm.stage_models import default_store_dir
+    from bench_core.runs.grid import Failure
     from bench_core.runs.reporter import Reporter
-    from retrieval_bench.datasets.dataset import load_dataset
-    from retrieval_bench.pipeline.run import Workspace, run_system
-    from retrieval_bench.pipeline.system import Setting, create_system
+    from retrieval_bench.pipeline.cells import CellSettings, Order, Planner, RetrievalWork
 
-    models = LanguageModelSettings(where.cache_dir or default_store_dir(), generator_model)
-    workspace = Workspace(where.results_dir, where.indexes_dir, Reporter(say), where.allow_remote)
-    for name, text in pairs:  # a misspelt system is told before the first corpus is read
-        create_system(text, Setting(load_dataset(name).card, parameters, models))
-    loaded: str | None = None
-    for name, text in pairs:
-        if name != loaded:  # one corpus is held at a time
-            dataset, loaded = load_dataset(name), name
-        system = create_system(text, Setting(dataset.card, parameters, models))
+    settings = CellSettings(
+        where.results_dir, where.indexes_dir, where.cache_dir or default_store_dir(), generator_model,
+        where.allow_remote, tuple(map(str, measures)),
+    )  # fmt: skip
+    report = Reporter(say)
+    orders = [Order(name, text, tuple(parameters), k) for name, text in pairs]
+    for planned in Planner(settings, report).plan(orders):  # a misspelt system is reported before a corpus is read
+        if isinstance(planned, Failure):
+            raise (UserError if planned.is_mistake else BenchError)(planned.sentence)
+    work = RetrievalWork(settings, report)
+    for order in orders:
         try:
-            yield run_system(dataset, system, k or dataset.card.k, workspace, measures)
+            scored = work.run(order.as_text()).value
         except UserError:
             raise
         except BenchError as error:
             yield error
+        else:
+            if scored is not None:
+                yield scored

@@ -136,7 +136,7 @@ class Planner:
         return self._datasets[name]
 
     def _cell(self, order: Order, dataset: Dataset) -> Cell:
-        setting = Setting(dataset.card.dataset_id, order.parameters, self._models)
+        setting = Setting(dataset.card, order.parameters, self._models)
         system = create_system(order.system, setting)
         check_data_use(dataset.card, system, self._settings.allow_remote)
         check_installed(system)
@@ -245,7 +245,7 @@ class RetrievalWork:
         """See `bench_core.runs.grid.Work`; the value of a part is None."""
         order = Order.of_text(text)
         dataset = self._dataset(order.dataset)
-        system = create_system(order.system, Setting(dataset.card.dataset_id, order.parameters, self._models))
+        system = create_system(order.system, Setting(dataset.card, order.parameters, self._models))
         k, workspace = order.k or dataset.card.k, self._settings.workspace(self._report)
         n_made = self._report.n_made
         if order.is_part:
