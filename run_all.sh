@@ -22,7 +22,7 @@ TEXT
 }
 
 value() {
-    [ $# -ge 2 ] || { echo "Error: $1 needs a value; ./run_all.sh --help tells which." >&2; exit 2; }
+    [ $# -ge 2 ] || { echo "Error: $1 needs a value; ./run_all.sh --help lists them." >&2; exit 2; }
 }
 
 results=results

@@ -119,7 +119,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_continued(path: Path) -> Iterator[Path]:
-    """As `folder_written_whole`, but what an interrupted block left stays and is given to the next one to go on from.
+    """As `folder_written_whole`, but what an interrupted block left stays, and the next one resumes it.
 
     Two processes that may fill the same folder hold a lock (`locked`).
     """

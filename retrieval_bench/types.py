@@ -177,7 +177,7 @@ class Retriever(Stage, Protocol):
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a reranker orders anew: a query and the documents a first stage found for it, best first."""
+    """The input of a reranker: a query and the documents a first stage found for it, best first."""
 
     query: Query
     documents: Sequence[Document]

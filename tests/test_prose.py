@@ -26,3 +26,13 @@ def test_first_lines_of_modules_are_noun_phrases_or_imperatives():
 def test_headings_name_their_subject(page):
     headings = re.findall(r"^#+ (.*)", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), re.MULTILINE)
     assert headings and [heading for heading in headings if RIDDLE.match(heading)] == []
+
+
+@pytest.mark.parametrize("place", [*PACKAGES, "docs", "README.md", "CONTRIBUTING.md", "run_all.sh"])
+def test_plain_words(place):
+    path = REPOSITORY / place
+    for file in [path] if path.is_file() else path.rglob("*"):
+        if file.suffix not in {".py", ".md", ".sh"}:
+            continue
+        found = re.search(r"\banew\b|\b(?:gone|goes|go) on (?:with|from)\b", file.read_text(encoding="utf-8"))
+        assert found is None, f"{file}: {found and found.group()}"

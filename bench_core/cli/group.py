@@ -50,7 +50,7 @@ class BenchGroup(SectionedGroup):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
-            say("\nStopped. What was finished is kept; the same command goes on from there.")
+            say("\nStopped. What was finished is kept; the same command resumes.")
             sys.stdout.flush()
             # Leaving as usual would wait for threads in which a model still writes or an endpoint still answers.
             os._exit(130)

@@ -56,7 +56,7 @@ def parse_bytes(text: str) -> int:
 
 
 def memory_bytes() -> int | None:
-    """The machine's memory, where the system tells."""
+    """The machine's memory, where the system reports it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):

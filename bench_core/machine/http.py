@@ -141,7 +141,7 @@ class JsonEndpoint:
 
     @property
     def identity(self) -> str:
-        """What tells it from other endpoints, and yet shows no secret: a query behind the address is hashed."""
+        """The endpoint's name, which shows no secret: a query behind the address is hashed."""
         return f"{self.place}?sha256={content_hash([self._parts.query])[:16]}" if self._parts.query else self.place
 
     @property
@@ -194,7 +194,7 @@ class JsonEndpoint:
     def _key(self) -> str:
         key = os.environ.get(self._key_variable, "").strip() if self._key_variable else ""
         if not (key.isascii() and key.isprintable()):
-            raise UserError(f"The key in {self._key_variable} holds characters that no key has; set it anew.")
+            raise UserError(f"The key in {self._key_variable} holds characters that no key has; set it again.")
         return key
 
     def _with_key(self) -> dict[str, str]:

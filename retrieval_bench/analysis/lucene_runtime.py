@@ -24,7 +24,7 @@ _WAY_OUT = "pip install 'biomed-bench[lucene]'"
 
 @dataclass(frozen=True)
 class JavaRuntime:
-    """A Java installation, as the file `release` in its folder tells of it."""
+    """A Java installation, as the file `release` in its folder describes it."""
 
     home: Path
     version: int

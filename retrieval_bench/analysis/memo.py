@@ -17,7 +17,7 @@ class Memo(dict[_Key, _Value]):
 
     Args:
         function: computes the value of a key.
-        limit: number of entries at which all are forgotten and gathering starts anew.
+        limit: number of entries at which all are forgotten and gathering starts again.
     """
 
     def __init__(self, function: Callable[[_Key], _Value], limit: int = _LIMIT) -> None:

@@ -39,7 +39,7 @@ _PATH = click.Path(path_type=Path)
 @parameter_option
 @click.option("--fuse", "fused", multiple=True, metavar="SYSTEM", help="A system to fuse with the other --fuse ones.")
 @click.option("--method", default="rrf", show_default=True, help="How they are fused; arguments as ,key=value.")
-@click.option("--rerank", "rerankers", multiple=True, help="Order each of these systems anew; repeatable.")
+@click.option("--rerank", "rerankers", multiple=True, help="A reranker for each of these systems; repeatable.")
 @click.option("--depth", type=click.IntRange(min=1), help="Documents a reranker sees [default: 100].")
 @click.option("--keep", type=click.Choice(["reranked", "all"]), help="What stays beside them [default: reranked].")
 @generator_model_option

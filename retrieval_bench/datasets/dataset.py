@@ -101,7 +101,7 @@ class Dataset:
 
     @cached_property
     def qrels_sha256(self) -> str:
-        """A hash of the judgments, in any order: scores made from other judgments are made anew."""
+        """A hash of the judgments, in any order: scores made from other judgments are made again."""
         return content_hash(
             text
             for query_id, judged in sorted(self.qrels.items())

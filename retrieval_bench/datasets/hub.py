@@ -1,7 +1,7 @@
 """Files of a dataset on the Hugging Face hub, fetched whole into a folder of the user's.
 
 The hub's own library lists and transfers them, so HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean
-everywhere. A broken transfer goes on where it broke, in another process too; what arrived is compared with the hub's
+everywhere. A broken transfer is resumed, in another process too; what arrived is compared with the hub's
 hashes, and its sha256 recorded beside it, so that a file changed later is noticed when it is read.
 """
 
@@ -162,7 +162,7 @@ def _listing(wanted: HubFiles) -> tuple[str, list[_ListedFile]]:
         if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
             raise BenchError(f"{wanted.repo_id} lists the file {name!r}, which would lie outside its folder.")
         if info.sha is None or sibling.size is None or not (sha256 or sibling.blob_id):
-            raise BenchError(f"{wanted.repo_id}: the hub tells no size or hash of {name}, so it cannot be checked.")
+            raise BenchError(f"{wanted.repo_id}: the hub reports no size or hash of {name}, so it cannot be checked.")
         files.append(_ListedFile(name, sibling.size, sha256, sibling.blob_id or ""))
     return str(info.sha), files
 

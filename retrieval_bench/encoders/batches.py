@@ -109,7 +109,7 @@ class Batching:
 
 @dataclass
 class PlannedEncoding:
-    """Documents encoded by a plan that is stored: an interrupted call is gone on with, a batch that is too large split.
+    """Documents encoded by a plan that is stored: an interrupted call is resumed, a batch that is too large split.
 
     Attributes:
         n_split: batches that did not fit into memory and were encoded in parts.

@@ -53,7 +53,7 @@ class Endpoint:
 
     @property
     def identity(self) -> str:
-        """What tells it from other endpoints; see `JsonEndpoint`."""
+        """The endpoint's name; see `JsonEndpoint`."""
         return self._http.identity
 
     def embed(self, body: Mapping[str, Json], n_texts: int) -> NDArray[np.float32]:

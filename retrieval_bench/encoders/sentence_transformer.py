@@ -152,7 +152,7 @@ class SentenceTransformerEncoder:
 
         try:
             return self._files.file(_MODULES) is not None
-        except LocalEntryNotFoundError:  # without the hub the local copy tells: what has modules has them there
+        except LocalEntryNotFoundError:  # without the hub the local copy decides: what has modules has them there
             return False
 
     @cached_property

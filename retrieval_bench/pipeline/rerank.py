@@ -23,7 +23,7 @@ _QUERIES_AT_ONCE = 4
 def rerank(
     reranker: Reranker, first: Run, corpus: Corpus, queries: Sequence[Query], depth: int, keep: Keep, log: Path
 ) -> Iterator[RankedList]:
-    """Score the `depth` best documents of each query anew, and yield each query's list.
+    """Rerank the `depth` best documents of each query, and yield each query's list.
 
     Args:
         log: a JSON lines file of what is scored already: added to, and not scored again.

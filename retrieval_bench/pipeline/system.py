@@ -3,7 +3,7 @@
 | written                                       | is                                                                |
 |-----------------------------------------------|-------------------------------------------------------------------|
 | `dense,model=minilm`                          | a retriever                                                       |
-| `bm25 > cross-encoder,depth=10`               | its ten best ordered anew by a reranker                           |
+| `bm25 > cross-encoder,depth=10`               | its ten best, reranked                                            |
 | `rrf(bm25-qs, dense,model=minilm)`            | two systems fused                                                 |
 | `rrf(bm25-qs, dense),k=30 > monot5,keep=all`  | a fusion reranked; what is below the depth stays, below the rest  |
 | `hyde,llm=hf:FOLDER > dense`                  | a language model writes first, and its text is searched with      |
@@ -72,7 +72,7 @@ class FirstStage:
 
 @dataclass(frozen=True)
 class Reranked:
-    """A system whose best documents are ordered anew.
+    """A system whose best documents are reranked.
 
     Attributes:
         depth: how many of them the reranker sees.

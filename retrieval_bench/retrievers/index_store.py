@@ -36,7 +36,7 @@ _LARGEST_HASHED_BYTES = 2 * 1024**3
 def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes_dir: Path) -> tuple[Path, bool]:
     """Make a retriever ready to search a corpus: open its index, or write it first.
 
-    A retriever with `resumes_indexing` is given the folder that a killed call left, and goes on there.
+    A retriever with `resumes_indexing` is given the folder that a killed call left, and resumes there.
 
     Returns:
         The index's folder, and whether it was there already.

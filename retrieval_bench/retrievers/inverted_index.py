@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Int64s = NDArray[np.int64]
 
 FORMAT_VERSION = 1
-"""Raised whenever the files change, so that an index of an older form is made anew instead of opened."""
+"""Raised whenever the files change, so that an index of an older form is made again instead of opened."""
 
 _ARRAYS = ("term_starts", "rows", "frequencies", "lengths")
 _VOCABULARY_FILE = "vocabulary.txt"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from retrieval_bench.retrievers.bm25_engine import Found, Weighting
 
 _FORMAT = 1
-"""Raised whenever the index changes, so that one of an older form is made anew instead of opened."""
+"""Raised whenever the index changes, so that one of an older form is made again instead of opened."""
 
 _FIELD = "contents"
 # Constructors, which pyjnius does not find by itself among several with as many arguments.
@@ -31,7 +31,7 @@ _FIELD_OF_TEXT = "(Ljava/lang/String;Ljava/lang/CharSequence;Lorg/apache/lucene/
 _SEARCHER_OF_READER = "(Lorg/apache/lucene/index/IndexReader;)V"
 # Documents asked for beyond the k best, so that a tie at the cut is seen without asking again.
 _MARGIN = 32
-# Lucene refuses a query of more than 1,024 distinct terms unless told otherwise; generated texts have more.
+# Lucene refuses a query of more than 1,024 distinct terms by default; generated texts have more.
 _MOST_TERMS = 1 << 20
 
 _LENGTHS_NOTE = (

@@ -29,7 +29,7 @@ def main() -> None:
             if plaid is None:
                 plaid = Plaid()
             ok = getattr(plaid, request.pop("do"))(**request)
-        except Exception as error:  # whatever the libraries raise is told as a line
+        except Exception as error:  # whatever the libraries raise is reported as a line
             message = " ".join(str(error).split())
             answer: dict[str, Any] = {"error": f"{type(error).__name__}: {message}"[:500]}
         else:

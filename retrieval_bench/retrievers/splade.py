@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FORMAT = 1
-"""Raised whenever the index changes, so that one of an older form is made anew instead of opened."""
+"""Raised whenever the index changes, so that one of an older form is made again instead of opened."""
 
 # Queries whose vectors are held at once: 25 MB at a vocabulary of 30,522 terms.
 _QUERIES_AT_ONCE = 64

@@ -50,7 +50,7 @@ def read_canonical_run(path: Path) -> Run:
 
 
 def score_folder(folder: Path, dataset: Dataset, measures: Sequence[Measure] = ()) -> Scores:
-    """The default measures and the given ones of a run folder, made anew only if what they are made from has changed.
+    """The default measures and the given ones of a run folder, made again only if what they are made from has changed.
 
     Measures that were asked for earlier stay: the stored scores only ever know more of the same run.
     """
@@ -99,7 +99,7 @@ def stored_runs(results_dir: Path) -> list[ScoredRun]:
         if judgments.setdefault((dataset_id, content), made_from) != made_from:
             raise UserError(
                 f"The runs on {dataset_id} were scored against different judgments; run them again with "
-                "`retrieval-bench run`, which scores anew without searching."
+                "`retrieval-bench run`, which scores again without searching."
             )
         notes = [*stored.notes, *manifest.notes]
         found.append(ScoredRun(dataset_id, str(manifest.recorded["system"]), folder, stored.scores, notes, content))
@@ -126,7 +126,7 @@ def stored_run(folder: Path) -> ScoredRun:
 
 
 def content_of(dataset_identity: Mapping[str, Json]) -> str:
-    """What tells datasets of one name apart: the beginning of their identity's hash."""
+    """A label that distinguishes datasets of one name: the beginning of their identity's hash."""
     return identity_hash(dataset_identity)[:8]
 
 

@@ -2,7 +2,7 @@
 
 Understood are literals, names assigned before (in the file or in another one of the folder it imports from), joined and
 formatted texts, entries set one by one, `update`, `dict`, `copy`, and comprehensions over a dictionary. Entries that
-need more are left out and told.
+need more are left out and reported.
 """
 
 from __future__ import annotations

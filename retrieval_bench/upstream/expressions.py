@@ -22,7 +22,7 @@ _TEXT_METHODS: Mapping[str, Callable[..., str]] = {
 
 
 class NotConstant(Exception):
-    """A value that only running the program would tell; the text says what it needs."""
+    """A value known only by running the program; the text says what it needs."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def main() -> None:
     _limit_process(settings)
     try:
         engine = DuckDbEngine(settings)
-    except Exception as error:  # whatever keeps the mirror from opening is told to the parent
+    except Exception as error:  # whatever keeps the mirror from opening is reported to the parent
         write_frame(responses_fd, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         return
     write_frame(responses_fd, json.dumps({"error": None}).encode())

@@ -31,7 +31,7 @@ class AnswerComparator(ComparatorBase):
         dates_as_text: a text written like an ISO date or timestamp counts as one.
         booleans_as_numbers: true and false count as 1 and 0.
         extra_columns: `forbid` makes an answer with columns that were not asked for wrong.
-        told_limit: the LIMIT that the prompt told the system to write, which then counts as none where gold is whole.
+        told_limit: the LIMIT that the prompt asked for, which then counts as none where gold is whole.
         search_steps: how long a search for columns may take, in rows looked at; past it the verdict is undetermined.
     """
 

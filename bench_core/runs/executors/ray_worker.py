@@ -1,4 +1,4 @@
-"""What runs in the workers of a Ray cluster: text in, text out, and nothing on standard output or error.
+"""The worker of a Ray cluster: text in, text out, and nothing on standard output or error.
 
 Ray writes what a worker prints to files that everybody on the machine can read; a cell's text may be patients'.
 """
