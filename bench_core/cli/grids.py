@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -57,6 +59,17 @@ def _known_executor(context: click.Context, parameter: click.Parameter, value: s
     if kind == RAY and find_spec("ray") is None:
         raise UserError("--executor ray: ray is not installed; pip install 'biomed-bench[distributed]'.")
     return value
+
+
+@contextmanager
+def ledger_of(executor: str, results_dir: Path) -> Iterator[Path | None]:
+    """A folder for what all workers count together, gone when they are done; None where there is one process."""
+    if executor == LOCAL:
+        yield None
+        return
+    results_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".ledger-", dir=results_dir.absolute()) as folder:
+        yield Path(folder)
 
 
 @dataclass(frozen=True)

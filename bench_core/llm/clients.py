@@ -13,6 +13,7 @@ from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatClient
 from bench_core.llm.endpoint import OpenAIEndpoint
+from bench_core.llm.ledger import Ledger
 from bench_core.llm.limits import Limits, Price
 from bench_core.llm.local import LocalModel
 from bench_core.machine.http import JsonEndpoint
@@ -50,10 +51,13 @@ class ClientOptions:
     device: str = ""
 
 
-def create_client(text: str, options: ClientOptions = ClientOptions()) -> ChatClient:
+def create_client(text: str, options: ClientOptions = ClientOptions(), ledger: Ledger | None = None) -> ChatClient:
     """The model a user names: `hf:ID`, `hf:FOLDER`, `hf:FILE.gguf`, `openai:MODEL`, or `http://HOST/v1#MODEL`.
 
     `smollm2` is a small model that comes as a Python package: fluent and weak, for trying things out.
+
+    Args:
+        ledger: where an endpoint's requests and money are counted; None: this process counts its own.
 
     Raises:
         UserError: the text names none, or an option does not fit.
@@ -64,12 +68,12 @@ def create_client(text: str, options: ClientOptions = ClientOptions()) -> ChatCl
     if kind == "hf" and name:
         return LocalModel(name, options.revision, options.n_at_once, options.device)
     if kind == "openai" and name:
-        return _endpoint(_OPENAI, name, options)
+        return _endpoint(_OPENAI, name, options, ledger)
     if kind in ("http", "https"):
         url, _, model = text.partition("#")
         if not model:
             raise UserError(f"{text!r} names no model; write it behind a #, as http://localhost:8000/v1#my-model.")
-        return _endpoint(url, model, options)
+        return _endpoint(url, model, options, ledger)
     raise UserError(
         f"{text!r} names no language model; write hf:ID or hf:FOLDER, openai:MODEL, http://HOST/v1#MODEL, or smollm2."
     )
@@ -82,13 +86,14 @@ def _packaged_file() -> Path:
     return next(Path(found.origin).parent.glob("*.gguf"))
 
 
-def _endpoint(url: str, model: str, options: ClientOptions) -> OpenAIEndpoint:
+def _endpoint(url: str, model: str, options: ClientOptions, ledger: Ledger | None) -> OpenAIEndpoint:
     limits = Limits(
         options.n_at_once,
         options.requests_per_minute,
         options.tokens_per_minute,
         prices().get(model),
         options.max_dollars,
+        ledger,
     )
     endpoint = JsonEndpoint(url, options.key_variable, options.timeout_s)
     return OpenAIEndpoint(endpoint, model, _extra_body(options.extra_body), limits=limits)

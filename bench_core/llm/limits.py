@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 from bench_core.errors import UserError
 from bench_core.llm.chat import ChatRequest, NoAnswer, Usage
+from bench_core.llm.ledger import Account, Entry, Ledger, MemoryLedger
 
 # A token of English is about four characters (OpenAI's rule of thumb); tokens per minute are planned with it, until the
 # endpoint has counted them.
@@ -39,10 +40,12 @@ class Limits:
     """The turns of one endpoint's clients.
 
     Args:
-        n_at_once: requests under way at a time.
+        n_at_once: requests under way at a time, in this process.
         requests_per_minute: None: no bound. So for tokens, which are estimated until the endpoint has counted them.
         price: what tokens cost; needed for a cap.
         most_dollars: no request is begun that could take the sum above this.
+        ledger: where requests and money are counted; None: this process counts its own. Where several processes share
+            one, the bounds by minute and the cap hold for all of them together.
     """
 
     def __init__(
@@ -52,7 +55,8 @@ class Limits:
         tokens_per_minute: int | None = None,
         price: Price | None = None,
         most_dollars: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        ledger: Ledger | None = None,
+        clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if n_at_once < 1:
@@ -62,12 +66,14 @@ class Limits:
         self._at_once = threading.BoundedSemaphore(n_at_once)
         self._requests_per_minute, self._tokens_per_minute = requests_per_minute, tokens_per_minute
         self._price, self._most_dollars = price, most_dollars
-        self._clock, self._sleep = clock, sleep
-        self._lock = threading.Lock()
-        self._recent: deque[_Entry] = deque()
-        self._reserved = 0.0
-        self.dollars = 0.0
-        """Spent so far."""
+        self._ledger = ledger or MemoryLedger()
+        self._clock, self._sleep = clock or self._ledger.clock, sleep
+
+    @property
+    def dollars(self) -> float:
+        """Spent so far by all who share the ledger."""
+        with self._ledger.held() as account:
+            return account.dollars
 
     @contextmanager
     def turn(self, request: ChatRequest) -> Iterator[Callable[[Usage], None]]:
@@ -79,61 +85,66 @@ class Limits:
         Raises:
             NoAnswer: the request could pass the spending cap.
         """
-        most = _most(request)
+        most, key = _most(request), uuid4().hex
         with self._at_once:
-            dollars = self._reserve(most)
+            self._reserve(key, most)
             used: list[Usage] = []
             try:
-                entry = self._wait(_estimate(request))
+                self._wait(key, _estimate(request))
                 yield used.append
             finally:
-                with self._lock:
-                    self._reserved -= dollars
-                    if used:
-                        self.dollars += self._price.of(_known(used[0], most)) if self._price else 0.0
-            if used:
-                entry.tokens = sum(filter(None, (used[0].prompt_tokens, used[0].completion_tokens))) or entry.tokens
+                self._settle(key, most, used[0] if used else None)
 
-    def _reserve(self, most: Usage) -> float:
-        dollars = self._price.of(most) if self._price else 0.0
-        with self._lock:
-            if self._most_dollars is not None and self.dollars + self._reserved + dollars > self._most_dollars:
+    def _reserve(self, key: str, most: Usage) -> None:
+        if self._price is None:
+            return
+        dollars = self._price.of(most)
+        with self._ledger.held() as account:
+            if self._most_dollars is not None and account.committed + dollars > self._most_dollars:
                 raise NoAnswer(
                     "spending cap",
-                    f"The spending cap of ${self._most_dollars:.2f} would be passed (${self.dollars:.4f} spent); raise "
-                    "it to go on, what is answered already is kept.",
+                    f"The spending cap of ${self._most_dollars:.2f} would be passed (${account.dollars:.4f} spent); "
+                    "raise it to go on, what is answered already is kept.",
                 )
-            self._reserved += dollars
-        return dollars
+            account.reserved[key] = dollars
 
-    def _wait(self, estimate: Usage) -> _Entry:
+    def _settle(self, key: str, most: Usage, used: Usage | None) -> None:
+        """What a request has come to takes the place of what was reserved and estimated for it."""
+        with self._ledger.held() as account:
+            account.reserved.pop(key, None)
+            if used is None:
+                return
+            account.dollars += self._price.of(_known(used, most)) if self._price else 0.0
+            entry = account.recent.get(key)
+            if entry is not None:
+                entry.tokens = sum(filter(None, (used.prompt_tokens, used.completion_tokens))) or entry.tokens
+
+    def _wait(self, key: str, estimate: Usage) -> None:
         """Wait until the last minute has room for a request, and take it."""
+        if self._requests_per_minute is None and self._tokens_per_minute is None:
+            return
         tokens = (estimate.prompt_tokens or 0) + (estimate.completion_tokens or 0)
         while True:
-            with self._lock:
+            with self._ledger.held() as account:
                 now = self._clock()
-                while self._recent and self._recent[0].time <= now - _MINUTE_S:
-                    self._recent.popleft()
-                if self._has_room(tokens):
-                    entry = _Entry(now, tokens)
-                    self._recent.append(entry)
-                    return entry
-                pause = self._recent[0].time + _MINUTE_S - now
+                account.recent = {name: entry for name, entry in account.recent.items() if _is_recent(entry, now)}
+                if self._has_room(account, tokens):
+                    account.recent[key] = Entry(now, tokens)
+                    return
+                pause = next(iter(account.recent.values())).time + _MINUTE_S - now
             self._sleep(max(pause, 0.001))
 
-    def _has_room(self, tokens: int) -> bool:
-        if not self._recent:  # one that is larger than the bound itself must go some time
+    def _has_room(self, account: Account, tokens: int) -> bool:
+        if not account.recent:  # one that is larger than the bound itself must go some time
             return True
-        if self._requests_per_minute is not None and len(self._recent) >= self._requests_per_minute:
+        if self._requests_per_minute is not None and len(account.recent) >= self._requests_per_minute:
             return False
-        taken = sum(entry.tokens for entry in self._recent)
+        taken = sum(entry.tokens for entry in account.recent.values())
         return self._tokens_per_minute is None or taken + tokens <= self._tokens_per_minute
 
 
-@dataclass
-class _Entry:
-    time: float
-    tokens: int
+def _is_recent(entry: Entry, now: float) -> bool:
+    return entry.time > now - _MINUTE_S
 
 
 def _estimate(request: ChatRequest) -> Usage:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from bench_core.errors import UserError
+from bench_core.identity import identity_hash
 from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import ChatClient
 from bench_core.llm.clients import ClientOptions, create_client
+from bench_core.llm.ledger import FileLedger
 from bench_core.llm.store import ResponseStore
 from bench_core.plugins.registry import Family, StageSpec, convert_arguments
 
@@ -28,10 +30,12 @@ class LanguageModelSettings:
     Attributes:
         store_dir: where answers are kept.
         model: the model of stages that name none.
+        ledger_dir: where all workers of a run count requests and money together; None: this process counts its own.
     """
 
     store_dir: Path = field(default_factory=default_store_dir)
     model: str = ""
+    ledger_dir: Path | None = None
     _clients: dict[tuple[str, ClientOptions], ChatClient] = field(default_factory=dict, repr=False, compare=False)
 
     def client(self, model: str, options: ClientOptions) -> Remembering:
@@ -42,8 +46,13 @@ class LanguageModelSettings:
         """
         key = (model, options)
         if key not in self._clients:
-            self._clients[key] = create_client(model, options)
+            self._clients[key] = create_client(model, options, self._ledger(model, options))
         return Remembering(self._clients[key], ResponseStore(self.store_dir))
+
+    def _ledger(self, model: str, options: ClientOptions) -> FileLedger | None:
+        if self.ledger_dir is None:
+            return None
+        return FileLedger(self.ledger_dir / f"{identity_hash({'model': model, 'options': asdict(options)})[:16]}.json")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bench_core.cli.grids import GridRun, close_check, close_grid, grid_options
+from bench_core.cli.grids import GridRun, close_check, close_grid, grid_options, ledger_of
 from bench_core.cli.options import format_option, results_option
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
@@ -116,8 +116,10 @@ def run(
     if is_check:
         close_check(planned, planner.read, report)
         return
-    work = RemoteWork(WORK, settings.as_text(), [results_dir, indexes_dir, settings.store_dir])
-    result = GridRun(executor, report).run(planned, lambda: RetrievalWork(settings, report), work)
+    with ledger_of(executor, results_dir) as ledger_dir:
+        shared = replace(settings, ledger_dir=ledger_dir)
+        work = RemoteWork(WORK, shared.as_text(), [results_dir, indexes_dir, settings.store_dir])
+        result = GridRun(executor, report).run(planned, lambda: RetrievalWork(settings, report), work)
     runs = [finished.value for finished in result.finished if finished.value is not None]
     if runs:
         print_table(scores_table(runs, measures), form)

@@ -62,7 +62,7 @@ class CellSettings:
 
     def models(self) -> LanguageModelSettings:
         """How stages ask language models."""
-        return LanguageModelSettings(self.store_dir, self.generator_model)
+        return LanguageModelSettings(self.store_dir, self.generator_model, self.ledger_dir)
 
     def workspace(self, report: Reporter) -> Workspace:
         """Where runs go."""
