@@ -109,18 +109,16 @@ def runs_group(kind: str) -> click.Group:
     )
     @_dataset
     @click.option(
-        "--include-credentialed",
+        "--credentialed",
         is_flag=True,
         help="Export runs on credentialed data too (or of unknown access), readable by you alone.",
     )
     @results_option
-    def export(
-        names: Sequence[str], to: Path, dataset: str | None, include_credentialed: bool, results_dir: Path
-    ) -> None:
+    def export(names: Sequence[str], to: Path, dataset: str | None, credentialed: bool, results_dir: Path) -> None:
         from bench_core.runs.exporting import export_runs
 
         exported = chosen(names, results_dir, dataset)
-        export_runs(exported, to, include_credentialed)
+        export_runs(exported, to, credentialed)
         say(f"{to}: {len(exported)} runs.")
 
     return runs

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench_core.errors import UserError
+from bench_core.llm.clients import user_prices_path
+from bench_core.llm.stage_models import default_store_dir
 from bench_core.machine.environment import Finding, machine_findings, package_findings
 from bench_core.plugins.contracts import check
 from bench_core.plugins.registry import StageSpec
@@ -21,7 +23,7 @@ class MachineWords:
     Attributes:
         packages: distribution -> (module it brings, what installs it).
         needs: what has to be brought to a stage that can run here (weights, a model), as a sentence.
-        places: folders and files the half keeps or reads, by what they are.
+        places: further folders and files that the half keeps or reads, by what they are.
         not_verified: what no machine of the project could run, and what was done instead.
     """
 
@@ -39,6 +41,8 @@ def machine_table(words: MachineWords, families: Sequence[FamilyWords]) -> Table
             state = "missing" if member.problem else "ok"
             detail = member.problem or words.needs(family.load(member.name))
             findings.append((f"{family.kind} {member.name}", state, detail))
+    findings += [("prices of models", "ok", f"yours go to {user_prices_path()}")]
+    findings += [("answers of models", "ok", f"kept in {default_store_dir()}")]
     findings += [(what, "ok", where) for what, where in words.places]
     notes = [f"Not verified by the project: {what} ({why})." for what, why in words.not_verified]
     columns = [

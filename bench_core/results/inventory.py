@@ -222,11 +222,13 @@ def runs_kind(root: Path) -> Kind:
     """
 
     def details(name: str) -> Details | None:
-        from bench_core.results.run_tables import run_details
-        from bench_core.runs.stored import meant, read_stored, resolved, stored_runs
+        from bench_core.results.run_tables import run_details, system_details
+        from bench_core.runs.stored import meant, read_stored, stored_runs
 
-        runs = stored_runs(root, verified=False)
-        return run_details(read_stored(resolved(name, runs).folder)) if meant(name, runs) else None
+        found = meant(name, stored_runs(root, verified=False))
+        if len(found) > 1:
+            return system_details(name, found)
+        return run_details(read_stored(found[0].folder)) if found else None
 
     return Kind("run", "runs", lambda: (), details)
 

@@ -57,6 +57,18 @@ def run_details(run: StoredRun) -> Details:
     return Details(run.folder.name, facts, [run.problem] if run.problem else [])
 
 
+def system_details(label: str, runs: Sequence[StoredRun]) -> Details:
+    """Several runs of one label: where each is, and what all were made from beside their datasets."""
+    facts: list[tuple[str, object]] = [("kind", "system"), *((f"run on {run.dataset_id}", run.place) for run in runs)]
+    descriptions = [run.manifest.get("identity", {}).get("system") for run in runs]
+    if all(description == descriptions[0] for description in descriptions):
+        facts.append(("description", descriptions[0]))
+        return Details(label, facts)
+    return Details(
+        label, facts, ["They were not all made from the same; `runs diff` shows in which fields they differ."]
+    )
+
+
 def _in_order(run: StoredRun) -> Facts:
     """The manifest's fields: first what the run was made from, last what it was made on; its status stands above."""
     first = ("identity", "notes", "seconds", "recorded", "files", "environment", "schema_version")

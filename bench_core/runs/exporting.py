@@ -36,7 +36,7 @@ def export_runs(runs: Sequence[StoredRun], to: Path, credentialed_too: bool) -> 
             what = "on credentialed data" if _access(run) else "on data whose access was not recorded"
             raise UserError(
                 f"{run.place} is {what}: what is derived from it may be as protected as it is. Give "
-                "--include-credentialed to export it for your own use; the export is then yours alone to read."
+                "--credentialed to export it for your own use; the export is then yours alone to read."
             )
     private = any(_access(run) != "public" for run in runs)
     if to.name.endswith(_ARCHIVE_ENDS):

@@ -69,10 +69,10 @@ def gains_table(dataset: Dataset, system: System, k: int, workspace: Workspace, 
             ]
         )
     columns = [
-        Column("query_id", "query"),
-        Column("without", f"{measure.header} without"),
-        Column("with", "with"),
-        Column("gain", "gain"),
+        Column("query_id", "query", priority=1),
+        Column("without", f"{measure.header} without", priority=1),
+        Column("with", "with", priority=1),
+        Column("gain", "gain", priority=1),
         Column("terms", "terms it shares with relevant documents"),
         Column("found", f"relevant, new in the first {_TOP}"),
         Column("lost", "lost"),

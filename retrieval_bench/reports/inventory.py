@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench_core.llm.clients import ClientOptions, user_prices_path
-from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
+from bench_core.llm.clients import ClientOptions
+from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.registry import StageSpec, arguments_of
 from bench_core.results.doctor import MachineWords
 from bench_core.results.inventory import (
@@ -91,11 +91,13 @@ def kinds(results_dir: Path) -> Sequence[Kind]:
 
 def machine_words() -> MachineWords:
     """What is looked for on a machine."""
+    from platformdirs import user_cache_path
+
     unverified = ", ".join(entry.key for entry in registry().models if not entry.verified)
     return MachineWords(
         _PACKAGES,
         _needs,
-        [("prices of language models", f"yours go to {user_prices_path()}"), ("answers", str(default_store_dir()))],
+        [("fetched datasets", f"kept in {user_cache_path('biomed-bench') / 'datasets'}")],
         [("the weights of models", unverified), *_NOT_VERIFIED],
     )
 

@@ -166,7 +166,7 @@ def test_an_exported_folder_is_a_results_folder(tmp_path):
 @pytest.mark.parametrize("to", ["given", "given.tar.gz"])
 def test_what_is_not_known_to_be_public_needs_a_word_and_is_its_owners(tmp_path, recorded, to):
     run = read_stored(make_run(tmp_path / "results/retrieval", "bm25", recorded=recorded))
-    with pytest.raises(UserError, match="--include-credentialed"):
+    with pytest.raises(UserError, match="--credentialed"):
         export_runs([run], tmp_path / to, credentialed_too=False)
     assert not (tmp_path / to).exists()
     export_runs([run], tmp_path / to, credentialed_too=True)
