@@ -1,5 +1,6 @@
 """What README and docs/ show works as it is written: commands on embedded data, and classes of one's own."""
 
+import configparser
 import re
 import runpy
 import shlex
@@ -139,3 +140,10 @@ def test_pages_that_are_linked_exist():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_lists_the_extras():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text().partition("\n## Extras\n")[2], re.MULTILINE)
+    assert set(listed) == set(setup["options.extras_require"])
