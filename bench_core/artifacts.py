@@ -1,7 +1,7 @@
-"""Files and folders that are either whole or not there: atomic writes, JSON lines that survive a kill, locks.
+"""Files and folders that are either whole or not there: atomic writes, hashes of what was written, locks.
 
 A file is written under a temporary name, synced and renamed. A folder is filled under a temporary name and renamed.
-Per-item work is appended to a JSON lines file: a killed process loses at most the item in flight.
+The hash of a file that this process wrote is computed from the bytes as they go out, so that no file is read back.
 """
 
 from __future__ import annotations
@@ -12,19 +12,14 @@ import io
 import json
 import os
 import shutil
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from bench_core.errors import BadFile, BenchError
-from bench_core.identity import Json, canonical_json
-
-# A killed process loses nothing that was written; a power cut loses what was appended since the last sync.
-_SYNC_INTERVAL_S = 0.5
-
+from bench_core.identity import Json
 
 OWNERS_FILE, OWNERS_FOLDER = 0o600, 0o700
 """Permissions of what is its owner's alone."""
@@ -50,6 +45,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o666) -> Non
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        remember_sha256(path, hashlib.sha256(data).hexdigest())
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise BenchError(f"{path} cannot be written: {error.strerror or error}.") from error
@@ -98,10 +94,49 @@ def read_json(path: Path) -> Any:
         raise BadFile(path, f"this is not JSON ({error})") from error
 
 
+# (device, inode) -> (bytes, modified at, sha256) of the files that this process wrote.
+_written: dict[tuple[int, int], tuple[int, int, str]] = {}
+
+
 def file_sha256(path: Path) -> str:
-    """The sha256 of a file's bytes."""
+    """The sha256 of a file's bytes; one that this process wrote and nobody has touched since is not read again."""
+    state = path.stat()
+    known = _written.get((state.st_dev, state.st_ino))
+    if known is not None and known[:2] == (state.st_size, state.st_mtime_ns):
+        return known[2]
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remember_sha256(path: Path, sha256: str) -> None:
+    """Let `file_sha256` know the hash of a file that this process has just written, under whatever name it goes on."""
+    state = path.stat()
+    # A change within the same tick of the file system's clock would leave the time as it is: this one no write gives.
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns - 1))
+    state = path.stat()
+    _written[state.st_dev, state.st_ino] = (state.st_size, state.st_mtime_ns, sha256)
+
+
+class HashedFile:
+    """A new file for writing whose hash is remembered when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file, self._digest = path, path.open("wb"), hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Add bytes."""
+        self._digest.update(data)
+        return self._file.write(data)
+
+    def __enter__(self) -> HashedFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if error is None:
+            remember_sha256(self._path, self._digest.hexdigest())
 
 
 @contextmanager
@@ -145,88 +180,9 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-class JsonLines:
-    """A file of one JSON object a line, appended to as items are finished.
-
-    A last line without its newline is what a kill leaves behind: it is ignored, and cut off before the next append.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: io.BufferedWriter | None = None
-        self._synced = 0.0
-
-    def read(self) -> Iterator[dict[str, Any]]:
-        """The finished items, in the order they were appended.
-
-        Raises:
-            BadFile: a line that is whole and yet not a JSON object.
-        """
-        return (item for _, item in self.read_with_offsets())
-
-    def read_with_offsets(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """As `read`, each item with the byte its line begins at, for `line_at`."""
-        if not self.path.exists():
-            return
-        offset = 0
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
-                    return
-                try:
-                    item = json.loads(line)
-                except ValueError as error:
-                    expected = f"this is not JSON ({error}); delete the run's folder to redo it"
-                    raise BadFile(self.path, expected, number) from error
-                if not isinstance(item, dict):
-                    raise BadFile(self.path, "expected a JSON object", number)
-                yield offset, item
-                offset += len(line)
-
-    def line_at(self, offset: int) -> bytes:
-        """The line that begins at a byte."""
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            return file.readline()
-
-    def __enter__(self) -> JsonLines:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._cut_torn_line()
-        self._file = self.path.open("ab")
-        return self
-
-    def append(self, item: Mapping[str, Json]) -> int:
-        """Add one item; it is in the file when this returns. Returns the byte its line begins at."""
-        if self._file is None:
-            raise BenchError(f"{self.path} is not open for appending.")
-        offset = self._file.tell()
-        self._file.write(canonical_json(item).encode() + b"\n")
-        self._file.flush()
-        if time.monotonic() - self._synced > _SYNC_INTERVAL_S:
-            os.fsync(self._file.fileno())
-            self._synced = time.monotonic()
-        return offset
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._file = None
-
-    def _cut_torn_line(self) -> None:
-        if not self.path.exists():
-            return
-        with self.path.open("rb+") as file:
-            content = file.read()
-            whole = content.rfind(b"\n") + 1
-            if whole != len(content):
-                file.truncate(whole)
-
-
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    can_be_written = os.access(path, os.W_OK) and not path.is_dir()
+    descriptor = os.open(path, os.O_WRONLY if can_be_written else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -15,7 +15,7 @@ from texts import corpus_of, queries_of
 
 from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
 from retrieval_bench.analysis.lucene_runtime import start_lucene
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.rankings.trec import run_bytes
 from retrieval_bench.retrievers.bm25 import Bm25
 from retrieval_bench.types import Corpus, Document, Query, RankedList, Run

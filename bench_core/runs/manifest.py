@@ -12,7 +12,8 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,8 @@ from bench_core.errors import BadFile
 from bench_core.identity import Json, identity_hash
 from bench_core.machine.environment import memory_bytes
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: lines of items carry hashes, and a manifest holds the hash of executions.jsonl too. Other versions are read."""
 MANIFEST_NAME = "manifest.json"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -49,6 +51,24 @@ class Manifest:
     environment: dict[str, Json] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def age(self) -> str:
+        """`older` or `newer` where another version of the suite has written it; else empty."""
+        if self.schema_version == SCHEMA_VERSION:
+            return ""
+        return "older" if self.schema_version < SCHEMA_VERSION else "newer"
+
+    def vouches_for(self, name: str, sha256: str) -> bool:
+        """Whether it says of a finished run's file that this is the hash it was written with.
+
+        Version 1 wrote no hash of executions; there a complete manifest itself is what there is to go by.
+        """
+        if self.status not in ("complete", "partial"):
+            return False
+        if name not in self.files:
+            return self.schema_version == 1 and self.status == "complete"
+        return self.files[name] == sha256
+
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Add the wall time of a block to a phase."""
@@ -71,13 +91,15 @@ class RunFolder:
         return cls(root / slug(dataset) / f"{slug(system)}--{identity_hash(identity)[:8]}")
 
     def read(self) -> Manifest | None:
-        """The manifest, or None where there is none, it is damaged, or it is of another schema version."""
-        path = self.path / MANIFEST_NAME
+        """The manifest, of whatever schema version; None where there is none or it is damaged."""
         try:
-            content: dict[str, Any] = read_json(path)
-            return Manifest(**content) if content["schema_version"] == SCHEMA_VERSION else None
-        except (FileNotFoundError, BadFile, TypeError, KeyError):
+            content: dict[str, Any] = read_json(self.path / MANIFEST_NAME)
+            known = {item.name for item in fields(Manifest)}
+            manifest = Manifest(**{name: value for name, value in content.items() if name in known})
+            version_found = content["schema_version"]
+        except (FileNotFoundError, BadFile, AttributeError, TypeError, KeyError):
             return None
+        return manifest if isinstance(version_found, int) and isinstance(manifest.identity, dict) else None
 
     def complete_manifest(self, identity: Mapping[str, Json]) -> Manifest | None:
         """The manifest of a run that is whole: same identity, complete, and every file as it was written."""
@@ -139,6 +161,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _git(*arguments: str) -> str | None:
     if not (_REPOSITORY / ".git").exists():
         return None

@@ -249,7 +249,7 @@ class RetrievalWork:
         k, workspace = order.k or dataset.card.k, self._settings.workspace(self._report)
         n_made = self._report.n_made
         if order.is_part:
-            folder = make_run(dataset, system, k, workspace)
+            folder = make_run(dataset, system, k, workspace).folder
             return Finished(None, folder.path, self._report.n_made == n_made)
         scored = run_system(dataset, system, k, workspace, self._measures)
         return Finished(scored, scored.folder, self._report.n_made == n_made)

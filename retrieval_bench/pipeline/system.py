@@ -17,7 +17,7 @@ import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Literal, get_args
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
@@ -27,12 +27,15 @@ from bench_core.plugins.requirements import Requirements, all_of
 from bench_core.plugins.stage import any_remote
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.fusion.fusion import Fusion, create_fusion
-from retrieval_bench.pipeline.rerank import Keep
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.generation import Generation, create_generation
 from retrieval_bench.rerankers.base import RERANKERS, create_reranker
 from retrieval_bench.retrievers.base import create_retriever, full_description
 from retrieval_bench.types import Reranker, Retriever
+
+Keep = Literal["reranked", "all"]
+"""What a reranked run holds: `reranked`, only what the reranker has seen (R2MED's rule); `all`, the other documents
+too, below those and in the order they had."""
 
 DEFAULT_DEPTH = 100
 """How many documents a reranker sees: the deeper of R2MED's two settings (10 and 100)."""
@@ -76,7 +79,7 @@ class Reranked:
 
     Attributes:
         depth: how many of them the reranker sees.
-        keep: what becomes of the others (see `retrieval_bench.pipeline.rerank`).
+        keep: what becomes of the others.
     """
 
     label: str

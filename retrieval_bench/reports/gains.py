@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from bench_core.errors import UserError
 from bench_core.results.tables import Cell, Column, Table
 from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
 from retrieval_bench.datasets.dataset import Dataset
-from retrieval_bench.pipeline.run import GENERATED_FILE, Workspace, run_system
+from retrieval_bench.pipeline.generate import read_generated
+from retrieval_bench.pipeline.run import Workspace, run_system
 from retrieval_bench.pipeline.system import Generated, System
+from retrieval_bench.query_generators.base import GeneratedQuery
 from retrieval_bench.query_generators.combination import LEXICAL
 from retrieval_bench.scoring.measures import Measure
 from retrieval_bench.scoring.scored_runs import RUN_FILE, ScoredRun, read_canonical_run
@@ -25,12 +26,17 @@ _TERMS_SHOWN = 5
 
 @dataclass(frozen=True)
 class _Written:
-    """One line of `generated.jsonl`, as far as it is needed here."""
+    """A generated text, as far as it is needed here."""
 
     text: str
     lexical: str
     tokens: int
     seconds: float
+
+    @classmethod
+    def of(cls, generated: GeneratedQuery) -> _Written:
+        tokens = (generated.usage.prompt_tokens or 0) + (generated.usage.completion_tokens or 0)
+        return cls(generated.text, generated.combination.lexical, tokens, generated.seconds)
 
 
 def gains_table(dataset: Dataset, system: System, k: int, workspace: Workspace, measure: Measure) -> Table:
@@ -43,7 +49,7 @@ def gains_table(dataset: Dataset, system: System, k: int, workspace: Workspace, 
         raise UserError(f"{system.label} generates nothing; name a generator first, as in 'hyde > bm25'.")
     plain = run_system(dataset, system.over, k, workspace, [measure])
     generated = run_system(dataset, system, k, workspace, [measure])
-    written = _read_written(generated.folder / GENERATED_FILE)
+    written = {query_id: _Written.of(text) for query_id, text in read_generated(generated.folder).items()}
     before, after = (_top(run.folder) for run in (plain, generated))
     terms = _Terms(dataset.corpus)
     rows: list[list[Cell]] = []
@@ -102,17 +108,6 @@ def _summary(
     elif not tokens:
         notes.append("The texts were replayed: what they cost is not known.")
     return notes
-
-
-def _read_written(path: Path) -> Mapping[str, _Written]:
-    written = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        item = json.loads(line)
-        if item["status"] == "ok":
-            usage = item["usage"]
-            tokens = (usage["prompt_tokens"] or 0) + (usage["completion_tokens"] or 0)
-            written[item["query_id"]] = _Written(item["text"], item["combination"]["lexical"], tokens, item["seconds"])
-    return written
 
 
 def _top(folder: Path) -> dict[str, list[str]]:

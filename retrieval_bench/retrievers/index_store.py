@@ -57,17 +57,26 @@ def prepare_index(retriever: Retriever, corpus: Corpus, dataset_id: str, indexes
                     retriever.index(corpus, temporary)
                 manifest.recorded = {**retriever.recorded(), "n_documents": len(corpus), "bytes": _sizes(temporary)}
                 manifest.files = {name: file_sha256(temporary / name) for name in _sizes(temporary)}
+        _checked[folder.path, identity_hash(identity)] = _states(folder.path)
         if resumes:  # it reads from its files while it searches, and they have moved
             retriever.open(corpus, folder.path)
     return folder.path, False
 
 
+# Folders whose files this process has written or checked, with the state that all files then had, their manifest too.
+_checked: dict[tuple[Path, str], Mapping[str, tuple[int, int, int]]] = {}
+
+
 def _is_whole(folder: RunFolder, identity: Mapping[str, Json]) -> bool:
+    """Whether an index is as it was written; one that was found so is read again only after a change."""
+    key = (folder.path, identity_hash(identity))
+    if key in _checked and _checked[key] == _states(folder.path):
+        return True
     manifest = folder.read()
-    return (
+    is_whole = (
         manifest is not None
         and manifest.status == "complete"
-        and identity_hash(manifest.identity) == identity_hash(identity)
+        and identity_hash(manifest.identity) == key[1]
         and manifest.recorded.get("bytes") == _sizes(folder.path)
         and all(
             file_sha256(folder.path / name) == sha256
@@ -75,6 +84,15 @@ def _is_whole(folder: RunFolder, identity: Mapping[str, Json]) -> bool:
             if (folder.path / name).stat().st_size <= _LARGEST_HASHED_BYTES
         )
     )
+    if is_whole:
+        _checked[key] = _states(folder.path)
+    return is_whole
+
+
+def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Inode, bytes and time of change of an index's files and of its manifest."""
+    states = {name: (folder / name).stat() for name in [*_sizes(folder), MANIFEST_NAME] if (folder / name).exists()}
+    return {name: (state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states.items()}
 
 
 def _sizes(folder: Path) -> dict[str, Json]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
+from bench_core.artifacts import HashedFile
 from bench_core.errors import BadFile
 from retrieval_bench.analysis.lucene_english import chunks
 from retrieval_bench.analysis.memo import Memo
@@ -78,18 +80,26 @@ class InvertedIndex:
         import numpy as np
 
         for name in _ARRAYS:
-            np.save(index_dir / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        (index_dir / _VOCABULARY_FILE).write_bytes("\n".join(self.term_numbers).encode())
+            with HashedFile(index_dir / f"{name}.npy") as file:
+                np.save(file, getattr(self, name), allow_pickle=False)
+        with HashedFile(index_dir / _VOCABULARY_FILE) as file:
+            file.write("\n".join(self.term_numbers).encode())
+        _HELD[_state(index_dir)] = self
 
     @classmethod
     def read(cls, index_dir: Path) -> InvertedIndex:
         """Open what `write` wrote; the arrays stay on disk and are read where they are used.
+
+        What this process wrote and still holds is handed on instead, since another retriever may search it too.
 
         Raises:
             BadFile: a file is missing or broken, or they are not of one index.
         """
         path = index_dir / _VOCABULARY_FILE
         try:
+            held = _HELD.get(_state(index_dir))
+            if held is not None:
+                return held
             terms = path.read_bytes().decode().split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise BadFile(path, f"expected the terms of an index ({error}); delete the index folder") from error
@@ -98,6 +108,18 @@ class InvertedIndex:
         if len(arrays[0]) != len(term_numbers) + 1 or not arrays[0][-1] == len(arrays[1]) == len(arrays[2]):
             raise BadFile(index_dir, "expected files of one index, but their sizes differ; delete the index folder")
         return cls(term_numbers, *arrays)
+
+
+_State = tuple[tuple[int, ...], ...]
+# Indexes that this process wrote, as long as a retriever holds them, by the state of their files, which renaming the
+# folder leaves as it is.
+_HELD: WeakValueDictionary[_State, InvertedIndex] = WeakValueDictionary()
+
+
+def _state(index_dir: Path) -> _State:
+    names = [_VOCABULARY_FILE, *(f"{name}.npy" for name in _ARRAYS)]
+    states = [(index_dir / name).stat() for name in names]
+    return tuple((state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns) for state in states)
 
 
 def _mapped(path: Path) -> NDArray[Any]:

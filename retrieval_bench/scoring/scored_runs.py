@@ -49,10 +49,15 @@ def read_canonical_run(path: Path) -> Run:
     }
 
 
-def score_folder(folder: Path, dataset: Dataset, measures: Sequence[Measure] = ()) -> Scores:
+def score_folder(
+    folder: Path, dataset: Dataset, measures: Sequence[Measure] = (), handed_on: Run | None = None
+) -> Scores:
     """The default measures and the given ones of a run folder, made again only if what they are made from has changed.
 
     Measures that were asked for earlier stay: the stored scores only ever know more of the same run.
+
+    Args:
+        handed_on: the run, as its file holds it, where this process made it.
     """
     made_from = _made_from(folder, dataset.qrels_sha256)
     stored = read_scores(folder)
@@ -60,7 +65,8 @@ def score_folder(folder: Path, dataset: Dataset, measures: Sequence[Measure] = (
     wanted = dict.fromkeys([*DEFAULT_MEASURES, *known, *measures])
     if stored is not None and known.keys() >= wanted.keys():
         return stored.scores
-    scores = score(read_canonical_run(folder / RUN_FILE), dataset.qrels, wanted)
+    run = read_canonical_run(folder / RUN_FILE) if handed_on is None else handed_on
+    scores = score(run, dataset.qrels, wanted)
     write_scores(folder, scores, made_from, dataset.notes())
     return scores
 

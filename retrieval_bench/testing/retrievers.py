@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench_core.identity import canonical_json
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.types import Corpus, Document, Query, Retriever, Run
 
 _TEXTS = (

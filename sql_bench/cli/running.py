@@ -59,9 +59,9 @@ def run(
     from bench_core.runs.config import load_config
     from bench_core.runs.grid import RemoteWork
     from bench_core.runs.reporter import Reporter
+    from sql_bench.pipeline.bench import KIND
     from sql_bench.pipeline.cells import WORK, CellSettings, Order, Planner, SqlWork
     from sql_bench.pipeline.experiment import SqlExperiment
-    from sql_bench.pipeline.run import KIND
     from sql_bench.pipeline.workbench import DatabaseChoice
     from sql_bench.reports.tables import scores_table
 

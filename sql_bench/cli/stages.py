@@ -30,7 +30,7 @@ _PATH = click.Path(path_type=Path)
 def generate(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
     """Write predictions.jsonl for each generator; asks only for what is missing."""
     from bench_core.runs.reporter import Reporter
-    from sql_bench.pipeline.run import generate as generate_predictions
+    from sql_bench.pipeline.generate import generate as generate_predictions
     from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
 
     with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
@@ -47,8 +47,8 @@ def generate(dataset: str, generators: Sequence[str], results_dir: Path, **datab
 def execute(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
     """Write executions.jsonl for each generator; runs only what is missing."""
     from bench_core.runs.reporter import Reporter
-    from sql_bench.pipeline.run import execute_predictions
-    from sql_bench.pipeline.run import generate as generate_predictions
+    from sql_bench.pipeline.execute import execute_predictions
+    from sql_bench.pipeline.generate import generate as generate_predictions
     from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
 
     with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:

@@ -16,8 +16,10 @@ from bench_core.runs.reporter import Reporter
 from sql_bench.databases.mirrors import check_tables, read_tables
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.mirror.mirror import open_mirror
+from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.compare import ScoredSystem, stored_system
-from sql_bench.pipeline.run import Bench, execute_golds, needed_variants, run_system
+from sql_bench.pipeline.execute import execute_golds
+from sql_bench.pipeline.run import needed_variants, run_system
 from sql_bench.pipeline.workbench import DatabaseChoice, make_comparators, make_systems, open_bench
 
 WORK = "sql_bench.pipeline.cells:open_work"

@@ -104,6 +104,7 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Repo
             complaints=_complaints(by_question[question.question_id], comparison.executions),
         )
         for question in progress(comparison.dataset.questions, f"compare {comparison.system} by {name}")
+        if question.question_id in by_question  # else its model gave no answer, and is asked again by the next run
     ]
     found = ScoredSystem(dataset_id, comparison.system, name, verdicts, count(verdicts), comparison.folder)
     _write(found, made_from)

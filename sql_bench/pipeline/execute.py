@@ -1,26 +1,35 @@
-"""The execution stage: statements in, typed results in `executions.jsonl`, each run once.
+"""The execution stage: statements in, typed results in `executions.jsonl`; each distinct statement is run once.
 
-A record is reused if the same statement stands under the same item and variant; the folder it stands in is named by
-engine, mirror and limits, so that nothing else can differ. A backend_error is never stored.
+A result is stored under what it answers and the form of the statement that was run; it counts as long as the same
+statement is asked there. The folder it stands in is named by engine, mirror and limits, so that nothing else can
+differ. A backend_error is never stored.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bench_core.artifacts import JsonLines, write_atomically
-from bench_core.errors import BadFile, BenchError
-from bench_core.identity import Json, canonical_json, content_hash, identity_hash
-from sql_bench.types import Evidence, ExecutionResult, Limits, Outcome, SqlBackend, StatementShape, Variant
+from bench_core.artifacts import locked
+from bench_core.errors import BenchError
+from bench_core.identity import Json, content_hash, identity_hash
+from bench_core.runs.item_lines import Item
+from bench_core.runs.items import ItemKind, ItemStage, Key, Made, Maker, Plan, Tell, Unit
+from bench_core.runs.manifest import Manifest, RunFolder
+from sql_bench.pipeline.bench import PACKAGES, Bench
+from sql_bench.types import (
+    Evidence,
+    ExecutionResult,
+    Limits,
+    Outcome,
+    Prediction,
+    PredictionStatus,
+    SqlBackend,
+    StatementShape,
+    Variant,
+)
 from sql_bench.values import result_from_json, result_to_json
-
-EXECUTIONS = "executions.jsonl"
-FORMAT = 1
-"""Version of its records, part of their identity."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +50,37 @@ def gold_item(question_id: str, number: int) -> str:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a record stands in the file, and what of it planning needs."""
+class _Ran:
+    """What planning and hashing need of a result; its rows stay on disk."""
 
-    offset: int
-    sql: str
     outcome: Outcome
     shape: StatementShape | None
     result_sha256: str
 
 
-class Executions:
-    """The records of one folder. Results stay on disk and are read one at a time."""
+def _ran(item: Item) -> _Ran:
+    content: Any = item.content["result"]
+    Variant(item.content["variant"])
+    result = result_from_json({"seconds": 0.0, **content, "rows": [], "sort_keys": None})
+    return _Ran(result.outcome, result.shape, identity_hash({**content, "seconds": None}))
 
-    def __init__(self, folder: Path) -> None:
-        self._lines = JsonLines(folder / EXECUTIONS)
-        self._places: dict[tuple[str, Variant], _Place] = {}
-        self._n_lines = 0
-        for number, (offset, record) in enumerate(self._lines.read_with_offsets(), start=1):
-            try:
-                self._note(offset, record)
-            except (KeyError, TypeError, ValueError) as error:
-                expected = f"expected an execution ({error}); delete the run's folder to redo it"
-                raise BadFile(self._lines.path, expected, number) from error
+
+EXECUTIONS: ItemKind[_Ran] = ItemKind("executions.jsonl", ("item", "variant"), _ran, made_from=("sql",))
+"""A statement's result, in each variant that was run."""
+
+
+class Executions:
+    """The executions of one folder, whose lock the caller holds. Results stay on disk and are read one at a time.
+
+    Args:
+        folder: where they are stored.
+        identity: what they depend on besides their statements.
+        tell: told of lines that are damaged.
+    """
+
+    def __init__(self, folder: RunFolder, identity: Mapping[str, Json], tell: Tell) -> None:
+        self._stored = ItemStage(EXECUTIONS, folder, identity, folder.read(), tell)
+        self._identity = identity
 
     def evidence(self, item: str) -> Evidence:
         """All runs of an item."""
@@ -75,113 +92,144 @@ class Executions:
 
     def content_sha256(self) -> str:
         """A hash of all results, without the seconds they took."""
-        return content_hash(text for key, place in sorted(self._places.items()) for text in (*key, place.result_sha256))
+        return content_hash(
+            text
+            for (item, variant), ran in sorted(self._stored.values(), key=lambda stored: stored[0])
+            for text in (item, variant, ran.result_sha256)
+        )
 
-    def has_all(self, statements: Iterable[Statement], needs: frozenset[Variant]) -> bool:
-        """Whether nothing is left to run."""
-        return not any(True for statement in statements for _ in self._missing(statement, needs))
-
-    def execute(
-        self, statements: Iterable[Statement], needs: frozenset[Variant], backend: SqlBackend, limits: Limits
-    ) -> int:
+    def execute(self, statements: Sequence[Statement], needs: frozenset[Variant], runner: Runner) -> int:
         """Run what is not there yet: each statement as written, then the variants that are needed and make sense.
 
         Returns:
-            How many statements were run.
+            How many results came of it; one statement's run gives one to each item that asks for it.
 
         Raises:
             BenchError: the backend itself failed; what was done before is kept.
         """
-        n_run = 0
-        with self._lines:
-            for statement in statements:
-                for variant in self._missing(statement, needs):
-                    self._run(statement, variant, backend, limits)
-                    n_run += 1
-        return n_run
+        manifest = Manifest(self._identity, recorded={"n_statements": len(statements)})
+        maker = Maker(runner.run, runner.title)
+        return self._stored.complete(manifest, PACKAGES, "execute", lambda: self._plan(statements, needs), maker)
 
-    def keep_only(self, statements: Iterable[Statement]) -> None:
-        """Rewrite the file in the statements' order, without records of statements that are no longer asked for."""
-        wanted = [
-            (statement.item, variant)
-            for statement in statements
-            for variant in Variant
-            if (statement.item, variant) in self._places
-        ]
-        in_order = [self._places[key].offset for key in wanted]
-        if in_order == sorted(in_order) and len(wanted) == self._n_lines:
-            return
-        lines = [self._lines.line_at(offset) for offset in in_order]
-        write_atomically(self._lines.path, b"".join(lines))
-        positions = _positions(lines)
-        self._n_lines = len(lines)
-        self._places = {
-            key: replace(place, offset=position)
-            for key, position in zip(wanted, positions, strict=True)
-            for place in [self._places[key]]
-        }
+    def _plan(self, statements: Sequence[Statement], needs: frozenset[Variant]) -> Plan[_Asked]:
+        """Which variants a statement's shape asks for is known once it ran as written."""
+        items: dict[Key, Mapping[str, Json]] = {}
+        asking: dict[tuple[str, Variant], list[Key]] = {}
+        for statement in statements:
+            for variant in self._useful(statement, needs):
+                key = (statement.item, variant.value)
+                items[key] = {"sql": statement.sql}
+                asking.setdefault((statement.sql, variant), []).append(key)
+        return Plan(items, [Unit(_Asked(sql, variant, keys), keys) for (sql, variant), keys in asking.items()])
 
-    def _missing(self, statement: Statement, needs: frozenset[Variant]) -> Iterator[Variant]:
-        """The variants still to run; what the statement's shape asks for is known once it ran as written."""
-        if not self._has(statement, Variant.AS_WRITTEN):
-            yield Variant.AS_WRITTEN
-        if not self._has(statement, Variant.AS_WRITTEN):
-            return
-        for variant in _useful_variants(self._places[statement.item, Variant.AS_WRITTEN], needs):
-            if not self._has(statement, variant):
+    def _useful(self, statement: Statement, needs: frozenset[Variant]) -> Iterator[Variant]:
+        """The variants that are needed, and those that are there though they are not."""
+        yield Variant.AS_WRITTEN
+        made_from = {"sql": statement.sql}
+        key = (statement.item, Variant.AS_WRITTEN.value)
+        useful = _useful_variants(self._stored.value(key), needs) if self._stored.has(key, made_from) else frozenset()
+        for variant in (Variant.WITH_SORT_KEYS, Variant.WITHOUT_LIMIT):
+            if variant in useful or self._stored.has((statement.item, variant.value), made_from):
                 yield variant
 
-    def _has(self, statement: Statement, variant: Variant) -> bool:
-        place = self._places.get((statement.item, variant))
-        return place is not None and place.sql == statement.sql
+    def _result(self, item: str, variant: Variant) -> ExecutionResult | None:
+        key = (item, variant.value)
+        if not self._stored.has(key):
+            return None
+        stored = self._stored.item(key)
+        return result_from_json({**stored.measured, **stored.content["result"]})
 
-    def _run(self, statement: Statement, variant: Variant, backend: SqlBackend, limits: Limits) -> None:
-        result = backend.execute(statement.sql, limits, variant)
+
+@dataclass(frozen=True)
+class _Asked:
+    """One form of one statement, and the items that ask for it."""
+
+    sql: str
+    variant: Variant
+    keys: Sequence[Key]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What runs statements.
+
+    Attributes:
+        title: what a bar of progress says.
+    """
+
+    backend: SqlBackend
+    limits: Limits
+    title: str
+
+    def run(self, asked: _Asked) -> Made:
+        """One run for all items that ask for it.
+
+        Raises:
+            BenchError: the backend itself failed.
+        """
+        result = self.backend.execute(asked.sql, self.limits, asked.variant)
         if result.outcome is Outcome.BACKEND_ERROR:
             raise BenchError(
-                f"{statement.item}: the database failed ({result.message.rstrip('.')}); what was done is kept, run the "
-                "command again to go on."
+                f"{asked.keys[0][0]}: the database failed ({result.message.rstrip('.')}); what was done is kept, run "
+                "the command again to go on."
             )
-        record: dict[str, Json] = {
-            "item": statement.item,
-            "variant": variant.value,
-            "sql": statement.sql,
-            "result": result_to_json(result),
-        }
-        self._note(self._lines.append(record), record)
-
-    def _note(self, offset: int, record: Mapping[str, Json]) -> None:
-        content: Any = record["result"]
-        result = result_from_json({**content, "rows": [], "sort_keys": None})
-        sha256 = identity_hash({**content, "seconds": None})
-        key = (str(record["item"]), Variant(str(record["variant"])))
-        self._places[key] = _Place(offset, str(record["sql"]), result.outcome, result.shape, sha256)
-        self._n_lines += 1
-
-    def _result(self, item: str, variant: Variant) -> ExecutionResult | None:
-        place = self._places.get((item, variant))
-        if place is None:
-            return None
-        return result_from_json(json.loads(self._lines.line_at(place.offset))["result"])
+        content = result_to_json(result)
+        measured = {"seconds": content.pop("seconds")}
+        return Made(
+            [
+                Item({"item": item, "variant": variant, "sql": asked.sql, "result": content}, measured)
+                for item, variant in asked.keys
+            ]
+        )
 
 
-def _useful_variants(place: _Place, needs: frozenset[Variant]) -> Iterator[Variant]:
-    if place.outcome is not Outcome.OK or place.shape is None:
-        return
-    if Variant.WITH_SORT_KEYS in needs and place.shape.ordered:
-        yield Variant.WITH_SORT_KEYS
-    if Variant.WITHOUT_LIMIT in needs and place.shape.has_limit:
-        yield Variant.WITHOUT_LIMIT
+def _useful_variants(ran: _Ran, needs: frozenset[Variant]) -> frozenset[Variant]:
+    if ran.outcome is not Outcome.OK or ran.shape is None:
+        return frozenset()
+    makes_sense = {Variant.WITH_SORT_KEYS: ran.shape.ordered, Variant.WITHOUT_LIMIT: ran.shape.has_limit}
+    return frozenset(variant for variant in needs if makes_sense.get(variant, False))
 
 
-def _positions(lines: Iterable[bytes]) -> Iterator[int]:
-    position = 0
-    for line in lines:
-        yield position
-        position += len(line)
+def execute_golds(bench: Bench, needs: frozenset[Variant]) -> Executions:
+    """Run all gold statements, once for all systems, or take them as they were run before."""
+    dataset, engine = bench.dataset, bench.engine_identity()
+    identity: dict[str, Json] = {"golds_sha256": dataset.golds_sha256, **engine}
+    folder = RunFolder.of_identity(bench.root, dataset.card.dataset_id, "golds", identity)
+    statements = [
+        Statement(gold_item(question.question_id, number), gold)
+        for question in dataset.questions
+        for number, gold in enumerate(question.golds)
+    ]
+    return _execute(bench, folder, identity, statements, needs, f"gold SQL of {dataset.card.dataset_id}")
 
 
-def limits_json(limits: Limits) -> dict[str, Json]:
-    """Limits as they enter an execution's identity."""
-    content: dict[str, Json] = json.loads(canonical_json(vars(limits)))
-    return content
+def execute_predictions(
+    bench: Bench, system_folder: RunFolder, predictions: Iterable[Prediction], needs: frozenset[Variant]
+) -> tuple[RunFolder, Executions]:
+    """Run the statements of a system's predictions, or take them as they were run before."""
+    identity = bench.engine_identity()
+    folder = RunFolder(system_folder.path / f"{bench.backend.describe()['engine']}--{identity_hash(identity)[:8]}")
+    statements = [
+        Statement(prediction.question_id, prediction.sql)
+        for prediction in predictions
+        if prediction.status is PredictionStatus.SQL and prediction.sql is not None
+    ]
+    return folder, _execute(bench, folder, identity, statements, needs, f"SQL of {system_folder.path.name}")
+
+
+def _execute(
+    bench: Bench,
+    folder: RunFolder,
+    identity: Mapping[str, Json],
+    statements: Sequence[Statement],
+    needs: frozenset[Variant],
+    what: str,
+) -> Executions:
+    with locked(folder.path):
+        executions = Executions(folder, identity, bench.tell.always)
+        n_made = executions.execute(statements, needs, Runner(bench.backend, bench.limits, what))
+    if n_made:
+        bench.tell.made(f"{what}: {n_made} results.")
+    else:
+        bench.tell(f"{what}: executed already, skipped.")
+    return executions

@@ -15,8 +15,10 @@ from sql_bench.databases.mirrors import mirror_of
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror
+from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.compare import ScoredSystem
-from sql_bench.pipeline.run import Bench, System, run_system
+from sql_bench.pipeline.generate import System
+from sql_bench.pipeline.run import run_system
 from sql_bench.types import Comparator, Limits
 
 

@@ -13,7 +13,7 @@ from sql_bench.comparators.base import COMPARATORS
 from sql_bench.datasets.dataset import SOURCES, SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror, open_mirror
-from sql_bench.pipeline.run import KIND
+from sql_bench.pipeline.bench import KIND
 from sql_bench.testing import ComparatorContract, GeneratorContract
 
 _PACKAGES = {

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from bench_core.errors import UserError
 from bench_core.results.tables import Cell, Column, Table
+from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.compare import ScoredSystem
-from sql_bench.pipeline.execute import gold_item
-from sql_bench.pipeline.run import Bench, execute_golds
+from sql_bench.pipeline.execute import execute_golds, gold_item
 from sql_bench.types import Outcome, VerdictKind
 
 _N_EXAMPLES = 5

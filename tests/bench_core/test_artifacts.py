@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import signal
 import subprocess
 import sys
@@ -10,8 +11,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from waiting import is_blocked, wait_until
 
-from bench_core.artifacts import JsonLines, file_sha256, folder_written_whole, gzip_bytes, locked, write_atomically
-from bench_core.errors import BadFile
+from bench_core.artifacts import (
+    HashedFile,
+    file_sha256,
+    folder_written_whole,
+    gzip_bytes,
+    locked,
+    write_atomically,
+)
 
 
 def test_an_atomic_write_replaces_the_whole_file(tmp_path):
@@ -27,28 +34,6 @@ def test_gzip_is_the_same_bytes_at_any_time(monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1.0)
     assert gzip_bytes(b"the same") == first
     assert gzip.decompress(first) == b"the same"
-
-
-def test_json_lines_ignore_a_torn_last_line_and_go_on_after_it(tmp_path):
-    path = tmp_path / "items.jsonl"
-    with JsonLines(path) as lines:
-        lines.append({"n": 1})
-        lines.append({"n": 2})
-    with path.open("ab") as file:
-        file.write(b'{"n": 3, "text": "cut of')
-    assert [item["n"] for item in JsonLines(path).read()] == [1, 2]
-    with JsonLines(path) as lines:
-        offset = lines.append({"n": 4})
-    assert [item["n"] for item in JsonLines(path).read()] == [1, 2, 4]
-    assert JsonLines(path).line_at(offset) == b'{"n":4}\n'
-    assert [offset_ for offset_, _ in JsonLines(path).read_with_offsets()][-1] == offset
-
-
-def test_a_whole_line_that_is_not_json_is_an_error_with_its_line(tmp_path):
-    path = tmp_path / "items.jsonl"
-    path.write_text('{"n": 1}\nnot json\n{"n": 2}\n')
-    with pytest.raises(BadFile, match=r"items\.jsonl, line 2: "):
-        list(JsonLines(path).read())
 
 
 def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
@@ -105,3 +90,21 @@ def test_the_hash_is_that_of_the_bytes(tmp_path):
     path = tmp_path / "abc"
     path.write_bytes(b"abc")
     assert file_sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_this_process_wrote_is_not_read_to_be_hashed_until_somebody_changes_it(tmp_path, monkeypatch):
+    path, moved = tmp_path / "file", tmp_path / "moved"
+    with HashedFile(path) as file:
+        file.write(b"a")
+        file.write(b"bc")
+    path.rename(moved)
+    abc, abd = file_sha256(moved), hashlib.sha256(b"abd").hexdigest()
+    monkeypatch.setattr(hashlib, "file_digest", None)
+    assert file_sha256(moved) == abc == hashlib.sha256(b"abc").hexdigest()
+    write_atomically(path, "abd")
+    assert file_sha256(path) == abd
+    monkeypatch.undo()
+    for _ in range(200):  # within one tick of the file system's clock too
+        write_atomically(path, "abc")
+        path.write_bytes(b"abd")
+        assert file_sha256(path) == abd

@@ -40,13 +40,23 @@ def test_a_failure_is_recorded_and_raised(tmp_path):
     assert found is not None and found.status == "failed" and "out of luck" in found.error
 
 
-def test_a_manifest_of_another_version_is_not_trusted(tmp_path):
+@pytest.mark.parametrize(("version", "age"), [(1, "older"), (99, "newer")])
+def test_a_manifest_of_another_version_is_read_and_marked(tmp_path, version, age):
     folder = RunFolder(tmp_path / "run")
     with folder.recording(Manifest({"k": 1}), []):
         pass
     path = folder.path / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
-    assert folder.read() is None
+    content = {**json.loads(path.read_text()), "schema_version": version, "unheard_of": 1}
+    path.write_text(json.dumps(content))
+    found = folder.read()
+    assert found is not None and found.age == age
+    assert folder.complete_manifest({"k": 1}) == found
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3", '{"identity": 1, "schema_version": 1}', '{"identity": {}}'])
+def test_a_damaged_manifest_is_none(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    assert RunFolder(tmp_path).read() is None
 
 
 def test_a_manifest_names_no_folder_host_or_user(tmp_path, monkeypatch):

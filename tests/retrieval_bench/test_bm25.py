@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench_core.errors import BadFile, UserError
 from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
 from retrieval_bench.datasets.records import read_corpus, read_queries
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.retrievers.bm25 import Bm25, Bm25QuerySide
 from retrieval_bench.retrievers.exact_bm25 import _best
 from retrieval_bench.retrievers.inverted_index import InvertedIndex

@@ -14,7 +14,7 @@ from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.dense import Dense
 from retrieval_bench.types import Corpus, Document, Query

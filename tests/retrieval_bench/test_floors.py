@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bench_core.errors import BadFile
 from bench_core.plugins.registry import StageSpec
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.exact_match import ExactMatch, occurrences
 from retrieval_bench.retrievers.random_order import RandomOrder

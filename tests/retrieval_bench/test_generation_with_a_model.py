@@ -108,13 +108,14 @@ def test_in_this_process_as_well(small, tmp_path):
     assert [row["n_queries"] for row in first["rows"]] == [2] * 18
     again = run(small, systems, tmp_path / "cache", tmp_path / "other")
     assert again["rows"] == first["rows"]
-    statuses = []
-    for file in (tmp_path / "one").glob("retrieval/*/*/generated.jsonl"):
-        for line in map(json.loads, file.read_text().splitlines()):
-            statuses.append(line["status"])
-            assert bool(line["text"]) == (line["status"] == "ok")
-            assert line["usage"]["prompt_tokens"] > 10
-    assert len(statuses) == 36 and set(statuses) <= {"ok", "cut off"} and statuses.count("ok") >= 18
+    lines = [
+        json.loads(line)
+        for file in (tmp_path / "one").glob("retrieval/*/*/generated.jsonl")
+        for line in file.read_text().splitlines()
+    ]
+    # What was cut off is no answer, and no line.
+    assert 18 <= len(lines) <= 36
+    assert all(line["text"] and line["usage"]["prompt_tokens"] > 10 for line in lines)
 
 
 def test_a_batch_says_what_each_would_say_alone(model):

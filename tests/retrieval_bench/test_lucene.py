@@ -15,7 +15,7 @@ from bench_core.errors import BadFile, UserError
 from bench_core.plugins.registry import StageSpec
 from retrieval_bench.analysis import lucene_runtime
 from retrieval_bench.datasets.records import read_corpus, read_queries
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.retrievers import lucene as lucene_engine
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.bm25 import Bm25, Bm25QuerySide

@@ -12,7 +12,7 @@ import pytest
 from bench_core.errors import BenchError, UserError
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.encoders.token_encoder import TokenEncoder
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.retrievers.index_store import prepare_index
 from retrieval_bench.retrievers.ragatouille import Ragatouille, overlap
 from retrieval_bench.retrievers.ragatouille_process import PYTHON_VARIABLE, Worker, interpreter

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_core.errors import BenchError
-from retrieval_bench.pipeline.rerank import _below, rerank
+from bench_core.runs.items import ItemStage
+from bench_core.runs.manifest import RunFolder
+from retrieval_bench.pipeline.rerank import RERANKED, Heads, _below, rerank_all
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.rerankers.base import RerankerBase
 from retrieval_bench.types import Corpus, Description, Document, Query
@@ -35,7 +37,8 @@ class ByLength(RerankerBase):
 
 
 def reranked(tmp_path, depth=4, keep="reranked", reranker=None):
-    lists = rerank(reranker or ByLength(), FIRST, CORPUS, QUERIES, depth, keep, tmp_path / "log.jsonl")
+    stored = ItemStage(RERANKED, RunFolder(tmp_path), {}, None, print)
+    lists = rerank_all(reranker or ByLength(), Heads(FIRST, QUERIES, depth), CORPUS, keep, stored)
     return {found.query_id: [doc_id for doc_id, _ in canonical_order(found, 100)] for found in lists}
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bench_core.errors import BadFile, UserError
 from bench_core.plugins.registry import StageSpec
 from retrieval_bench.encoders import term_encoder
-from retrieval_bench.rankings.searching import search_all
+from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.splade import Splade
 from retrieval_bench.retrievers.weighted_index import RowsOnDisk, TermWeights, WeightedIndex

@@ -81,11 +81,16 @@ def test_half_a_scores_file_is_made_again(here):
     assert score().stdout == before
 
 
-def test_an_execution_that_is_none_is_told_with_file_and_line(here):
-    score()
+def test_a_stored_line_that_is_damaged_is_named_and_made_again(here):
+    first = score()
     path = next(here.glob("results/sql/*/*/*/executions.jsonl"))
-    path.write_text('{"a":1}\n' + path.read_text())
-    assert "executions.jsonl, line 1: expected an execution" in score(code=2).stderr
+    whole = path.read_text()
+    path.write_text('{"a":1}\n' + whole.replace('"x"', '"z"', 1))
+    again = score()
+    assert "executions.jsonl, line 1: this line is damaged" in again.stderr
+    assert "executions.jsonl, line 2: this line is damaged" in again.stderr
+    assert again.stdout == first.stdout
+    assert '"z"' not in path.read_text() and "damaged" not in score().stderr
 
 
 def query(sql, *options, code=0):

@@ -1,4 +1,4 @@
-"""Search all queries of a dataset with a retriever, and check what it returns against the contract."""
+"""The search stage: an index is opened or made, and a retriever answers every query, held to its contract."""
 
 from __future__ import annotations
 
@@ -6,9 +6,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench_core.errors import BenchError
-from bench_core.machine.progress import progress
+from bench_core.machine.progress import progress, working
+from retrieval_bench.pipeline.making import RunInMaking
+from retrieval_bench.pipeline.system import FirstStage
 from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.retrievers.index_store import prepare_index
 from retrieval_bench.types import Corpus, Query, RankedList, Retriever, Run
+
+
+def search(making: RunInMaking, system: FirstStage) -> Run:
+    """What a retriever finds for a dataset's queries."""
+    dataset, retriever, manifest = making.dataset, system.retriever, making.manifest
+    dataset_id = dataset.card.dataset_id
+    with manifest.phase("index"), working(f"index {dataset_id} for {system.label}"):
+        index_dir, was_there = prepare_index(retriever, dataset.corpus, dataset.card.indexed_as, making.indexes_dir)
+    done = "opened" if was_there else "indexed"
+    making.tell(f"{system.label} on {dataset_id}: {done} {len(dataset.corpus)} documents.")
+    with manifest.phase("search"):
+        run = search_all(retriever, dataset.corpus, dataset.queries, making.k)
+    if system.is_approximate:
+        manifest.notes.append(f"{system.label} is approximate: its ranking may differ from the exact one.")
+    manifest.notes.extend(f"{system.label} on {dataset_id}: {note}" for note in retriever.notes())
+    manifest.recorded.update({**retriever.recorded(), "index": index_dir.name, "index_reused": was_there})
+    return run
 
 
 def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k: int) -> Run:

@@ -1,0 +1,176 @@
+"""A file of items, one JSON object a line, each with a hash of its content; appended to as items are made.
+
+A line is the canonical JSON of the content, then `sha256` of exactly that text, then `measured` (seconds, latency,
+cache hits), where there is any: `{"query_id":"q1","text":"…","sha256":"…","measured":{"seconds":1.5}}`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench_core.artifacts import HashedFile, move_synced, remember_sha256
+from bench_core.errors import BenchError
+from bench_core.identity import canonical_json
+
+# A killed process loses nothing that was written; a power cut loses what was appended since the last sync.
+_SYNC_INTERVAL_S = 0.5
+
+_SHA256, _MEASURED = "sha256", "measured"
+_HASH_MARK = f',"{_SHA256}":"'.encode()
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is stored of one item.
+
+    Attributes:
+        content: what came of it, with the fields of its key; hashed.
+        measured: what differs from one making to the next (seconds, latency, cache hits); not hashed.
+    """
+
+    content: Mapping[str, Any]
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> bytes:
+        """The item as a line of its file.
+
+        Raises:
+            BenchError: a field has the name of what the line adds.
+        """
+        if {_SHA256, _MEASURED} & self.content.keys() or _SHA256 in self.measured:
+            raise BenchError(f"An item cannot have a field {_SHA256} or {_MEASURED}.")
+        content = canonical_json(self.content).encode()
+        sha256 = hashlib.sha256(content).hexdigest().encode()
+        measured = f',"{_MEASURED}":{canonical_json(self.measured)}'.encode() if self.measured else b""
+        return content[:-1] + _HASH_MARK + sha256 + b'"' + measured + b"}\n"
+
+
+@dataclass(frozen=True)
+class StoredLine:
+    """A whole line as it stands in a file.
+
+    Attributes:
+        number: from 1.
+        offset: the byte it begins at.
+        item: None where the line is damaged.
+        is_hashed: False for lines of the version before hashes; the file's own hash vouches for them.
+    """
+
+    number: int
+    offset: int
+    item: Item | None
+    is_hashed: bool
+
+
+def parsed(line: bytes) -> tuple[Item | None, bool]:
+    """The item of a line, None where it is damaged; and whether the line carries a hash."""
+    position = line.rfind(_HASH_MARK)
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None, position >= 0
+    if not isinstance(found, dict):
+        return None, False
+    measured, sha256 = found.pop(_MEASURED, {}), found.pop(_SHA256, None)
+    if sha256 is None or position < 0:
+        return Item(found), False
+    is_whole = hashlib.sha256(line[:position] + b"}").hexdigest() == sha256 and isinstance(measured, dict)
+    return (Item(found, measured) if is_whole else None), True
+
+
+class ItemLines:
+    """The file: read once, then appended to, then put in order.
+
+    A last line without its newline is what a kill leaves behind: it is ignored, and cut off before the next append.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.n_lines = 0
+        self._file: io.BufferedWriter | None = None
+        self._digest = hashlib.sha256()
+        self._n_bytes = 0
+        self._is_torn = False
+        self._synced = 0.0
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all whole lines."""
+        return self._digest.hexdigest()
+
+    def read(self) -> Iterator[StoredLine]:
+        """All whole lines, damaged ones too."""
+        self._start_again()
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    self._is_torn = True
+                    return
+                offset = self._count(line)
+                item, is_hashed = parsed(line)
+                yield StoredLine(self.n_lines, offset, item, is_hashed)
+
+    def line_at(self, offset: int) -> bytes:
+        """The line that begins at a byte."""
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return file.readline()
+
+    def __enter__(self) -> ItemLines:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._is_torn:
+            os.truncate(self.path, self._n_bytes)
+            self._is_torn = False
+        self._file = self.path.open("ab")
+        return self
+
+    def append(self, line: bytes) -> int:
+        """Add a line; it is in the file when this returns. Returns the byte it begins at."""
+        if self._file is None:
+            raise BenchError(f"{self.path} is not open for appending.")
+        self._file.write(line)
+        self._file.flush()
+        offset = self._count(line)
+        if time.monotonic() - self._synced > _SYNC_INTERVAL_S:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+        return offset
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+            remember_sha256(self.path, self.sha256)
+
+    def rewrite(self, lines: Iterable[bytes]) -> Sequence[int]:
+        """Replace all lines at once, one in memory at a time. Returns the bytes they begin at."""
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        self._start_again()
+        with HashedFile(partial) as file:
+            offsets = [self._count(line) for line in lines if file.write(line)]
+        move_synced(partial, self.path)
+        return offsets
+
+    def _start_again(self) -> None:
+        self._digest, self._n_bytes, self.n_lines, self._is_torn = hashlib.sha256(), 0, 0, False
+
+    def _count(self, line: bytes) -> int:
+        offset = self._n_bytes
+        self._digest.update(line)
+        self._n_bytes += len(line)
+        self.n_lines += 1
+        return offset

@@ -1,0 +1,84 @@
+"""The prediction stage: a generator answers each question once, in `predictions.jsonl`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench_core.artifacts import locked
+from bench_core.identity import Json
+from bench_core.llm.chat import NoAnswer
+from bench_core.plugins.described import user_source
+from bench_core.runs.items import ItemStage, Made, Maker, Plan, Unit
+from bench_core.runs.manifest import Manifest, RunFolder
+from sql_bench.generators.predictions import PREDICTIONS, prediction_item
+from sql_bench.pipeline.bench import PACKAGES, Bench
+from sql_bench.types import AskedQuestion, Prediction, SqlGenerator
+
+SPENDING_CAP = "spending cap"
+
+
+@dataclass(frozen=True)
+class System:
+    """A generator under the name the user gave it.
+
+    Attributes:
+        n_at_once: questions that it may be asked at a time.
+    """
+
+    name: str
+    generator: SqlGenerator
+    n_at_once: int = 1
+
+
+def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]:
+    """The predictions on a dataset's questions, in their order; only those that are missing are asked for.
+
+    A question that the model gave no answer to (a dead endpoint, a refusal) has none; the next run asks again.
+    """
+    description, dataset = system.generator.describe(), bench.dataset
+    identity: dict[str, Json] = {
+        "dataset": dataset.identity,
+        "system": dict(description),
+        "user_source": user_source(system.generator),
+    }
+    folder = RunFolder.of_identity(bench.root, dataset.card.dataset_id, str(description["class"]), identity)
+    what = f"{system.name} on {dataset.card.dataset_id}"
+    with locked(folder.path):
+        stored = ItemStage(PREDICTIONS, folder, identity, folder.read(), bench.tell.always)
+        manifest = Manifest(identity, recorded={"system": system.name})
+        n_made = stored.complete(manifest, PACKAGES, "generate", lambda: _plan(bench), _maker(bench, system))
+    if stored.gaps:
+        bench.tell.always(
+            f"{what}: {len(stored.gaps)} of {len(dataset.questions)} questions have no prediction "
+            f"({stored.gap_reasons()}); the next run asks for them again."
+        )
+    if n_made:
+        bench.tell.made(f"{what}: asked for {n_made} questions.")
+    else:
+        bench.tell(f"{what}: the predictions are there already, skipped.")
+    keys = [(question.question_id,) for question in dataset.questions]
+    return folder, [stored.value(key) for key in keys if stored.has(key)]
+
+
+def _plan(bench: Bench) -> Plan[AskedQuestion]:
+    asked = [AskedQuestion(question.question_id, question.text) for question in bench.dataset.questions]
+    return Plan(
+        {(question.question_id,): {} for question in asked},
+        [Unit(question, [(question.question_id,)]) for question in asked],
+    )
+
+
+def _maker(bench: Bench, system: System) -> Maker[AskedQuestion]:
+    view = bench.view
+    reached: list[str] = []
+
+    def answered(question: AskedQuestion) -> Made:
+        try:
+            return Made([prediction_item(system.generator.generate(question, view))])
+        except NoAnswer as error:
+            if error.status == SPENDING_CAP:
+                reached.append(SPENDING_CAP)
+            return Made(gaps={(question.question_id,): error.status})
+
+    budget = lambda: reached[0] if reached else ""  # noqa: E731
+    return Maker(answered, f"generate {system.name}", system.n_at_once, budget)
