@@ -1,4 +1,4 @@
-"""The reranking stage: what a reranker sees, what becomes of the rest, and which scores are kept for a resume."""
+"""Apply a reranker to a run: depth, tail, resume."""
 
 from __future__ import annotations
 
