@@ -1,4 +1,4 @@
-"""What all systems on a dataset share: questions, database, bounds, and the folder that results go to."""
+"""The questions, database, bounds and results folder that all systems on a dataset share."""
 
 from __future__ import annotations
 
