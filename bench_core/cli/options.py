@@ -59,3 +59,15 @@ def results_option(command: Command) -> Command:
         show_default=True,
         help="Folder the runs are kept in.",
     )(command)
+
+
+def permutations_option(command: Command) -> Command:
+    """`--permutations`, given to the command as `n_permutations`."""
+    return click.option(
+        "--permutations",
+        "n_permutations",
+        type=click.IntRange(min=100),
+        default=100_000,
+        show_default=True,
+        help="Sign patterns and bootstrap samples; 200 a comparison or more.",
+    )(command)

@@ -27,8 +27,8 @@ from retrieval_bench.cli.options import (
 
 if TYPE_CHECKING:
     from bench_core.errors import BenchError
+    from bench_core.results.scores import ItemScores
     from retrieval_bench.scoring.measures import Measure
-    from retrieval_bench.scoring.scored_runs import ScoredRun
 
 _PATH = click.Path(path_type=Path)
 
@@ -143,7 +143,7 @@ def outcomes(
     k: int | None,
     where: Where,
     measures: Sequence[Measure],
-) -> Iterator[ScoredRun | BenchError]:
+) -> Iterator[ItemScores | BenchError]:
     """Run pairs of a dataset and a system, in order; what fails for another reason than the user's mistake is given."""
     from bench_core.errors import BenchError, UserError
     from bench_core.llm.stage_models import default_store_dir

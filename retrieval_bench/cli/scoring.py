@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_core.cli.options import format_option, results_option
+from bench_core.cli.options import format_option, permutations_option, results_option
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
 from retrieval_bench.cli.options import (
+    DATASET_HELP,
     SYSTEM_HELP,
     allow_remote_option,
     cache_option,
@@ -52,9 +53,7 @@ def score(
     from retrieval_bench.rankings.trec import read_qrels
     from retrieval_bench.reports.tables import per_query_table, scores_table
     from retrieval_bench.scoring.measures import DEFAULT_MEASURES
-    from retrieval_bench.scoring.score import check_same_collection
-    from retrieval_bench.scoring.score import score as score_run
-    from retrieval_bench.scoring.scored_runs import ScoredRun, read_canonical_run
+    from retrieval_bench.scoring.scored_runs import read_canonical_run, scores_of_run
 
     if (qrels_path is None) == (dataset is None):
         raise UserError("Give either --qrels FILE or --dataset NAME to say what the run is scored against.")
@@ -62,23 +61,28 @@ def score(
     qrels = read_qrels(qrels_path) if qrels_path is not None else load_dataset(str(dataset)).qrels
     ranked = {query_id: ranking[:k] for query_id, ranking in read_canonical_run(run_path).items()}
     name = str(dataset) if qrels_path is None else qrels_path.name
-    check_same_collection(ranked, qrels)
-    scored = ScoredRun(name, run_path.name, run_path.parent, score_run(ranked, qrels, measures))
+    scored = scores_of_run(ranked, qrels, measures, name, run_path.name)
     print_table(per_query_table(scored) if per_query else scores_table([scored], measures), form)
 
 
 @click.command()
-@click.option("--dataset", "-d", "dataset", help="Only the runs on this dataset.")
+@click.option(
+    "--dataset", "-d", "dataset", help=f"Only the runs on this dataset, {DATASET_HELP}, or as a table names it."
+)
 @measure_option
 @results_option
 @format_option
 def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, form: Format) -> None:
     """Print the table of all complete runs in the results folder."""
     from bench_core.errors import UserError
+    from bench_core.results.scores import on_dataset
+    from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.reports.tables import scores_table
     from retrieval_bench.scoring.scored_runs import stored_runs
 
-    runs = [run for run in stored_runs(results_dir) if dataset is None or run.dataset_id == dataset]
+    runs = stored_runs(results_dir)
+    if dataset is not None:
+        runs = on_dataset(runs, dataset, load_dataset)
     if not runs:
         where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
         raise UserError(f"There is no complete run in {where}; make one with `retrieval-bench run`.")
@@ -87,18 +91,18 @@ def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, 
 
 @click.command()
 @dataset_option
-@click.option("--baseline", "-b", required=True, help=f"The system the others are compared with. {SYSTEM_HELP}")
-@click.option("--retriever", "-r", "retrievers", multiple=True, required=True, help="A system to compare; repeatable.")
+@click.option("--baseline", "-b", help="The system the others are compared with [default: the best of them].")
+@click.option(
+    "--retriever",
+    "-r",
+    "retrievers",
+    multiple=True,
+    required=True,
+    help=f"A system to compare. {SYSTEM_HELP} Repeatable.",
+)
 @click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
 @click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
-@click.option(
-    "--permutations",
-    "n_permutations",
-    type=click.IntRange(min=100),
-    default=100_000,
-    show_default=True,
-    help="Resamplings.",
-)
+@permutations_option
 @generator_model_option
 @cache_option
 @allow_remote_option
@@ -107,7 +111,7 @@ def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, 
 @format_option
 def compare(
     dataset: str,
-    baseline: str,
+    baseline: str | None,
     retrievers: Sequence[str],
     measure_text: str,
     k: int | None,
@@ -119,20 +123,28 @@ def compare(
     indexes_dir: Path,
     form: Format,
 ) -> None:
-    """Compare systems with a baseline, query by query: wins, losses and a paired randomisation test."""
-    from bench_core.errors import BenchError
-    from retrieval_bench.reports.tables import comparison_table
+    """Compare systems with a baseline or the best of them, query by query.
+
+    Differences with their intervals, wins, losses, a paired randomisation test and intervals of ranks.
+    """
+    from bench_core.errors import BenchError, UserError
+    from bench_core.results.comparison import compare as compare_scores
+    from bench_core.results.comparison_table import comparison_table
     from retrieval_bench.scoring.measures import Measure
 
     measure = Measure.parse(measure_text)
-    pairs = [(dataset, text) for text in (baseline, *retrievers)]
+    texts = [*([baseline] if baseline else []), *retrievers]
+    if len(set(texts)) < len(texts):
+        raise UserError("A system cannot be compared with itself; name each one once.")
+    pairs = [(dataset, text) for text in texts]
     where = Where(results_dir, indexes_dir, cache_dir, allow_remote)
     runs = []
     for outcome in outcomes(pairs, (), generator_model, k, where, [measure]):
         if isinstance(outcome, BenchError):
             raise outcome
         runs.append(outcome)
-    print_table(comparison_table(runs[0], runs[1:], measure, n_permutations), form)
+    comparison = compare_scores(runs, measure.as_shown, runs[0] if baseline else None, n_permutations)
+    print_table(comparison_table(comparison, measure.as_shown), form)
 
 
 @click.command()

@@ -13,6 +13,7 @@ from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.described import user_files
 from bench_core.plugins.stage import Stage
+from bench_core.results.scores import ItemScores
 from bench_core.runs.grid import Cell, Failure, Finished, attempt
 from bench_core.runs.reporter import Reporter
 from retrieval_bench.data_use import check_data_use
@@ -21,7 +22,7 @@ from retrieval_bench.pipeline.run import Workspace, make_run, run_system
 from retrieval_bench.pipeline.system import FirstStage, Fused, Generated, Reranked, Setting, System, create_system
 from retrieval_bench.retrievers.base import full_description
 from retrieval_bench.scoring.measures import Measure
-from retrieval_bench.scoring.scored_runs import ScoredRun, stored_run
+from retrieval_bench.scoring.scored_runs import stored_run
 from retrieval_bench.types import Retriever
 
 WORK = "retrieval_bench.pipeline.cells:open_work"
@@ -241,7 +242,7 @@ class RetrievalWork:
         self._measures = [Measure.parse(text) for text in settings.measures]
         self._held: tuple[str, Dataset] | None = None
 
-    def run(self, text: str) -> Finished[ScoredRun | None]:
+    def run(self, text: str) -> Finished[ItemScores | None]:
         """See `bench_core.runs.grid.Work`; the value of a part is None."""
         order = Order.of_text(text)
         dataset = self._dataset(order.dataset)
@@ -252,9 +253,9 @@ class RetrievalWork:
             folder = make_run(dataset, system, k, workspace).folder
             return Finished(None, folder.path, self._report.n_made == n_made)
         scored = run_system(dataset, system, k, workspace, self._measures)
-        return Finished(scored, scored.folder, self._report.n_made == n_made)
+        return Finished(scored, scored.kept_in, self._report.n_made == n_made)
 
-    def read(self, text: str, folder: Path) -> ScoredRun | None:
+    def read(self, text: str, folder: Path) -> ItemScores | None:
         """See `bench_core.runs.grid.Work`."""
         return None if Order.of_text(text).is_part else stored_run(folder)
 

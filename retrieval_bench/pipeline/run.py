@@ -12,6 +12,7 @@ from pathlib import Path
 from bench_core.artifacts import locked, write_atomically
 from bench_core.identity import Json
 from bench_core.machine.progress import working
+from bench_core.results.scores import ItemScores
 from bench_core.runs.manifest import Manifest, RunFolder
 from bench_core.runs.reporter import Reporter
 from retrieval_bench.data_use import check_data_use, readable_by_its_owner_only
@@ -25,7 +26,7 @@ from retrieval_bench.pipeline.system import FirstStage, Generated, Reranked, Sys
 from retrieval_bench.rankings.trec import run_bytes
 from retrieval_bench.retrievers.index_store import PACKAGES
 from retrieval_bench.scoring.measures import Measure
-from retrieval_bench.scoring.scored_runs import KIND, RUN_FILE, ScoredRun, content_of, score_folder
+from retrieval_bench.scoring.scored_runs import KIND, RUN_FILE, score_folder
 from retrieval_bench.types import Run
 
 
@@ -45,7 +46,7 @@ class Workspace:
 
 def run_system(
     dataset: Dataset, system: System, k: int, workspace: Workspace, measures: Sequence[Measure] = ()
-) -> ScoredRun:
+) -> ItemScores:
     """Make a system's run, and those of its parts, and score it. What is there already and whole is not made again.
 
     Args:
@@ -60,10 +61,7 @@ def run_system(
     # ranx compiles for half a minute when it is used for the first time.
     doing = working(f"score {system.label} on {dataset.card.dataset_id}")
     with readable_by_its_owner_only(dataset.card), locked(folder), doing:
-        scores = score_folder(folder, dataset, measures, finished.handed_on)
-    notes = [*dataset.notes(), *finished.manifest.notes]
-    content = content_of(dataset.identity)
-    return ScoredRun(dataset.card.dataset_id, _shown(system, k, dataset), folder, scores, notes, content)
+        return score_folder(finished.folder, dataset, measures, _shown(system, k, dataset), finished.handed_on)
 
 
 def make_run(dataset: Dataset, system: System, k: int, workspace: Workspace) -> FinishedRun:

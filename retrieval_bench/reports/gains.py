@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_core.errors import UserError
+from bench_core.results.scores import ItemScores
 from bench_core.results.tables import Cell, Column, Table
 from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
 from retrieval_bench.datasets.dataset import Dataset
@@ -17,7 +18,7 @@ from retrieval_bench.pipeline.system import Generated, System
 from retrieval_bench.query_generators.base import GeneratedQuery
 from retrieval_bench.query_generators.combination import LEXICAL
 from retrieval_bench.scoring.measures import Measure
-from retrieval_bench.scoring.scored_runs import RUN_FILE, ScoredRun, read_canonical_run
+from retrieval_bench.scoring.scored_runs import RUN_FILE, read_canonical_run
 from retrieval_bench.types import Corpus
 
 _TOP = 10
@@ -49,14 +50,14 @@ def gains_table(dataset: Dataset, system: System, k: int, workspace: Workspace, 
         raise UserError(f"{system.label} generates nothing; name a generator first, as in 'hyde > bm25'.")
     plain = run_system(dataset, system.over, k, workspace, [measure])
     generated = run_system(dataset, system, k, workspace, [measure])
-    written = {query_id: _Written.of(text) for query_id, text in read_generated(generated.folder).items()}
-    before, after = (_top(run.folder) for run in (plain, generated))
+    written = {query_id: _Written.of(text) for query_id, text in read_generated(generated.kept_in).items()}
+    before, after = (_top(run.kept_in) for run in (plain, generated))
     terms = _Terms(dataset.corpus)
     rows: list[list[Cell]] = []
     for query in dataset.queries:
         if query.query_id not in dataset.qrels:
             continue
-        was, became = (run.scores.per_query[measure][query.query_id] for run in (plain, generated))
+        was, became = (_value(run, measure, query.query_id) for run in (plain, generated))
         relevant = {doc_id for doc_id, relevance in dataset.qrels[query.query_id].items() if relevance > 0}
         had, has = (set(top.get(query.query_id, ())) & relevant for top in (before, after))
         text = written.get(query.query_id, _Written("", "query", 0, 0.0))
@@ -90,9 +91,9 @@ def gains_table(dataset: Dataset, system: System, k: int, workspace: Workspace, 
 
 
 def _summary(
-    plain: ScoredRun, generated: ScoredRun, measure: Measure, written: Sequence[_Written], rows: Sequence[list[Cell]]
+    plain: ItemScores, generated: ItemScores, measure: Measure, written: Sequence[_Written], rows: Sequence[list[Cell]]
 ) -> list[str]:
-    was, became = plain.scores.mean(measure), generated.scores.mean(measure)
+    was, became = (run.figures[str(measure)].mean or 0.0 for run in (plain, generated))
     gains = [float(str(row[3])) for row in rows]
     notes = [
         f"{measure.header} {was:.4f} without, {became:.4f} with generation; {sum(gain > 0 for gain in gains)} queries "
@@ -108,6 +109,10 @@ def _summary(
     elif not tokens:
         notes.append("The texts were replayed: what they cost is not known.")
     return notes
+
+
+def _value(run: ItemScores, measure: Measure, query_id: str) -> float:
+    return run.values[str(measure)][query_id] or 0.0
 
 
 def _top(folder: Path) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench_core.errors import UserError
 from bench_core.plugins.registry import did_you_mean
+from bench_core.results.scores import ShownMeasure
 
 # name -> (what people read, what ranx calls it, whether it needs a cut-off)
 _KNOWN = {
@@ -59,6 +60,11 @@ class Measure:
         """The field's spelling, for tables."""
         spelling = _KNOWN[self.name][0]
         return spelling if self.cutoff is None else f"{spelling}@{self.cutoff}"
+
+    @property
+    def as_shown(self) -> ShownMeasure:
+        """How tables and comparisons show it."""
+        return ShownMeasure(str(self), self.header)
 
     @property
     def ranx_name(self) -> str:

@@ -6,8 +6,6 @@ ranx orders ties by insertion and hashes ids to floats. It gets neither to decid
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import tempfile
 import warnings
@@ -16,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_core.artifacts import file_sha256, read_json, write_atomically, write_json
-from bench_core.errors import BadFile, UserError
+from bench_core.errors import UserError
 from retrieval_bench.scoring.measures import Measure
 from retrieval_bench.types import Qrels, Run
 
@@ -46,23 +43,6 @@ class Scores:
     n_missing: int
     n_unjudged_queries: int
     n_ties: int
-
-    @property
-    def query_ids(self) -> list[str]:
-        """The judged queries."""
-        return list(next(iter(self.per_query.values())))
-
-    def mean(self, measure: Measure) -> float:
-        """The mean over all judged queries."""
-        values = self.per_query[measure].values()
-        return sum(values) / len(values)
-
-    def standard_error(self, measure: Measure) -> float | None:
-        """The standard error of the mean over queries; None for fewer than two."""
-        from bench_core.results.statistics import standard_error
-
-        values = list(self.per_query[measure].values())
-        return standard_error(values) if len(values) > 1 else None
 
 
 def score(run: Run, qrels: Qrels, measures: Iterable[Measure]) -> Scores:
@@ -172,57 +152,3 @@ def _judged_share(ranking: Sequence[tuple[str, float]], relevances: Mapping[str,
 
 def _tie_at(ranking: Sequence[tuple[str, float]], cutoff: int) -> bool:
     return len(ranking) > cutoff and ranking[cutoff - 1][1] == ranking[cutoff][1]
-
-
-def write_scores(folder: Path, scores: Scores, made_from: Mapping[str, str], notes: Sequence[str] = ()) -> None:
-    """Write `per_query.csv`, then `scores.json`, which says what the scores were made from and hashes the former."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["query_id", *(str(measure) for measure in scores.per_query)])
-    for query_id in scores.query_ids:
-        writer.writerow([query_id, *(values[query_id] for values in scores.per_query.values())])
-    write_atomically(folder / "per_query.csv", buffer.getvalue())
-    write_json(
-        folder / "scores.json",
-        {
-            "made_from": dict(made_from),
-            "notes": list(notes),
-            "per_query_sha256": file_sha256(folder / "per_query.csv"),
-            "n_queries": len(scores.query_ids),
-            "n_missing": scores.n_missing,
-            "n_unjudged_queries": scores.n_unjudged_queries,
-            "n_ties": scores.n_ties,
-            "mean": {str(measure): scores.mean(measure) for measure in scores.per_query},
-            "standard_error": {str(measure): scores.standard_error(measure) for measure in scores.per_query},
-        },
-    )
-
-
-@dataclass(frozen=True)
-class StoredScores:
-    """Scores as they stand in a folder, with what they were made from and the notes that go with them."""
-
-    scores: Scores
-    made_from: Mapping[str, str]
-    notes: Sequence[str]
-
-
-def read_scores(folder: Path) -> StoredScores | None:
-    """The scores in a folder, or None where there are none, or the two files are not of one making."""
-    scores_path, per_query_path = folder / "scores.json", folder / "per_query.csv"
-    try:
-        summary = read_json(scores_path)
-        if summary["per_query_sha256"] != file_sha256(per_query_path):
-            return None
-    except (FileNotFoundError, BadFile, KeyError, TypeError):
-        return None
-    with per_query_path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    measures = [Measure.parse(text) for text in summary["mean"]]
-    scores = Scores(
-        {measure: {row["query_id"]: float(row[str(measure)]) for row in rows} for measure in measures},
-        summary["n_missing"],
-        summary["n_unjudged_queries"],
-        summary["n_ties"],
-    )
-    return StoredScores(scores, summary["made_from"], summary["notes"])

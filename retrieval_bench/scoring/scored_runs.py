@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256
 from bench_core.errors import BenchError, UserError
-from bench_core.identity import Json, identity_hash
+from bench_core.identity import Json
+from bench_core.results.scores import ItemScores, content_of
 from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.rankings.trec import read_run
 from retrieval_bench.scoring.measures import DEFAULT_MEASURES, Measure
-from retrieval_bench.scoring.score import Scores, read_scores, score, write_scores
-from retrieval_bench.types import RankedList, Run
+from retrieval_bench.scoring.score import check_same_collection, score
+from retrieval_bench.scoring.stored_scores import StoredScores, read_scores, summarised, write_scores
+from retrieval_bench.types import Qrels, RankedList, Run
 
 RUN_FILE = "run.trec.gz"
 KIND = "retrieval"
@@ -24,21 +26,8 @@ KIND = "retrieval"
 # Raised when a figure that is stored would come out differently.
 _SCORING_VERSION = "1"
 
-
-@dataclass(frozen=True)
-class ScoredRun:
-    """A system on a dataset: where its files are and what it scores.
-
-    Attributes:
-        content: a hash of the dataset's identity: two folders may have one name.
-    """
-
-    dataset_id: str
-    system: str
-    folder: Path
-    scores: Scores
-    notes: Sequence[str] = ()
-    content: str = ""
+# What a manifest records of a language model's work.
+_USED = ("requests", "prompt_tokens", "completion_tokens", "generation_seconds")
 
 
 def read_canonical_run(path: Path) -> Run:
@@ -49,26 +38,68 @@ def read_canonical_run(path: Path) -> Run:
     }
 
 
+def scores_of_run(run: Run, qrels: Qrels, measures: Sequence[Measure], dataset: str, system: str) -> ItemScores:
+    """The scores of a run that is not kept.
+
+    Raises:
+        UserError: the run is empty, or none of its queries is judged.
+    """
+    check_same_collection(run, qrels)
+    return _item_scores(summarised(score(run, qrels, measures), {}), dataset, system)
+
+
 def score_folder(
-    folder: Path, dataset: Dataset, measures: Sequence[Measure] = (), handed_on: Run | None = None
-) -> Scores:
-    """The default measures and the given ones of a run folder, made again only if what they are made from has changed.
+    folder: RunFolder,
+    dataset: Dataset,
+    measures: Sequence[Measure] = (),
+    system: str | None = None,
+    handed_on: Run | None = None,
+) -> ItemScores:
+    """The default and the given measures of a run folder; scored again only if what they are made from has changed.
 
     Measures that were asked for earlier stay: the stored scores only ever know more of the same run.
 
     Args:
+        system: what tables call it; None: what the manifest says.
         handed_on: the run, as its file holds it, where this process made it.
     """
-    made_from = _made_from(folder, dataset.qrels_sha256)
-    stored = read_scores(folder)
-    known = stored.scores.per_query if stored is not None and stored.made_from == made_from else {}
+    made_from = _made_from(folder.path, dataset.qrels_sha256)
+    stored = read_scores(folder.path)
+    known = [Measure.parse(text) for text in stored.values] if stored and stored.made_from == made_from else []
     wanted = dict.fromkeys([*DEFAULT_MEASURES, *known, *measures])
-    if stored is not None and known.keys() >= wanted.keys():
-        return stored.scores
-    run = read_canonical_run(folder / RUN_FILE) if handed_on is None else handed_on
-    scores = score(run, dataset.qrels, wanted)
-    write_scores(folder, scores, made_from, dataset.notes())
-    return scores
+    if stored is None or not set(known) >= wanted.keys():
+        run = read_canonical_run(folder.path / RUN_FILE) if handed_on is None else handed_on
+        stored = summarised(score(run, dataset.qrels, wanted), made_from, dataset.notes())
+        write_scores(folder.path, stored)
+    return _of_folder(folder, stored, dataset.card.dataset_id, content_of(dataset.identity), system)
+
+
+def _item_scores(stored: StoredScores, dataset: str, system: str) -> ItemScores:
+    return ItemScores(
+        dataset=dataset,
+        system=system,
+        values=stored.values,
+        figures=stored.figures,
+        item="query",
+        counts=stored.counts,
+        notes=list(stored.notes),
+        older=stored.older,
+    )
+
+
+def _of_folder(
+    folder: RunFolder, stored: StoredScores, dataset_id: str, content: str, system: str | None = None
+) -> ItemScores:
+    """Stored scores with what the run's manifest adds: notes, and what was used to make it."""
+    manifest = folder.read()
+    recorded = manifest.recorded if manifest else {}
+    found = _item_scores(stored, dataset_id, system or str(recorded.get("system", folder.path.name)))
+    notes = [*stored.notes, *(manifest.notes if manifest else ())]
+    return replace(found, content=content, notes=notes, usage=_usage(recorded), folder=folder.path)
+
+
+def _usage(recorded: Mapping[str, Json]) -> dict[str, float]:
+    return {kind: value for kind in _USED if isinstance(value := recorded.get(kind), int | float)}
 
 
 def _made_from(folder: Path, qrels_sha256: str) -> dict[str, str]:
@@ -79,25 +110,25 @@ def _made_from(folder: Path, qrels_sha256: str) -> dict[str, str]:
     }
 
 
-def stored_runs(results_dir: Path) -> list[ScoredRun]:
+def stored_runs(results_dir: Path) -> list[ItemScores]:
     """All complete and scored runs, by dataset and system; where two share a name, each carries its hash too.
 
     Raises:
         UserError: runs on one dataset were scored against different judgments and cannot stand in one table.
     """
-    found: list[ScoredRun] = []
+    found: list[ItemScores] = []
     judgments: dict[tuple[str, str], str] = {}
     for manifest_path in sorted((results_dir / KIND).glob(f"*/*/{MANIFEST_NAME}")):
-        folder = manifest_path.parent
-        manifest, stored = RunFolder(folder).read(), read_scores(folder)
+        folder = RunFolder(manifest_path.parent)
+        manifest, stored = folder.read(), read_scores(folder.path)
         if (
             manifest is None
             or manifest.status not in ("complete", "partial")
             or stored is None
-            or not (folder / RUN_FILE).is_file()
+            or not (folder.path / RUN_FILE).is_file()
         ):
             continue
-        if stored.made_from != _made_from(folder, stored.made_from["qrels_sha256"]):
+        if stored.made_from != _made_from(folder.path, stored.made_from["qrels_sha256"]):
             continue
         dataset: Any = manifest.identity["dataset"]
         dataset_id, content = dataset["dataset_id"], content_of(dataset)
@@ -107,17 +138,16 @@ def stored_runs(results_dir: Path) -> list[ScoredRun]:
                 f"The runs on {dataset_id} were scored against different judgments; run them again with "
                 "`retrieval-bench run`, which scores again without searching."
             )
-        notes = [*stored.notes, *manifest.notes]
-        found.append(ScoredRun(dataset_id, str(manifest.recorded["system"]), folder, stored.scores, notes, content))
-    names = [(run.dataset_id, run.content, run.system) for run in found]
+        found.append(_of_folder(folder, stored, dataset_id, content))
+    names = [(run.dataset, run.content, run.system) for run in found]
     labelled = [
-        replace(run, system=f"{run.system} ({run.folder.name[-8:]})") if names.count(name) > 1 else run
+        replace(run, system=f"{run.system} ({run.folder.name[-8:]})") if run.folder and names.count(name) > 1 else run
         for run, name in zip(found, names, strict=True)
     ]
-    return sorted(labelled, key=lambda run: (run.dataset_id, run.content, run.system))
+    return sorted(labelled, key=lambda run: (run.dataset, run.content, run.system))
 
 
-def stored_run(folder: Path) -> ScoredRun:
+def stored_run(folder: Path) -> ItemScores:
     """The scored run in a folder, as the process that made it has left it.
 
     Raises:
@@ -127,21 +157,4 @@ def stored_run(folder: Path) -> ScoredRun:
     if manifest is None or stored is None:
         raise BenchError(f"{folder}: its scores are not there, or cannot be read.")
     dataset: Any = manifest.identity["dataset"]
-    system, notes = str(manifest.recorded["system"]), [*stored.notes, *manifest.notes]
-    return ScoredRun(dataset["dataset_id"], system, folder, stored.scores, notes, content_of(dataset))
-
-
-def content_of(dataset_identity: Mapping[str, Json]) -> str:
-    """A label that distinguishes datasets of one name: the beginning of their identity's hash."""
-    return identity_hash(dataset_identity)[:8]
-
-
-def with_datasets_told_apart(runs: Sequence[ScoredRun]) -> list[ScoredRun]:
-    """The same runs; where datasets that differ have one name, each carries its hash too."""
-    contents: dict[str, set[str]] = {}
-    for run in runs:
-        contents.setdefault(run.dataset_id, set()).add(run.content)
-    return [
-        replace(run, dataset_id=f"{run.dataset_id} ({run.content})") if len(contents[run.dataset_id]) > 1 else run
-        for run in runs
-    ]
+    return _of_folder(RunFolder(folder), stored, dataset["dataset_id"], content_of(dataset))

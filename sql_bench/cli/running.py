@@ -19,7 +19,7 @@ from sql_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sql_bench.pipeline.compare import ScoredSystem
+    from bench_core.results.scores import ItemScores
 
 _PATH = click.Path(path_type=Path)
 
@@ -96,23 +96,23 @@ def run(
     close_grid(result, results_dir / KIND)
 
 
-def by_dataset_and_comparator(found: Sequence[Sequence[ScoredSystem]]) -> list[ScoredSystem]:
+def by_dataset_and_comparator(found: Sequence[Sequence[ItemScores]]) -> list[ItemScores]:
     """The rows of a table out of each system's by all comparators: by dataset, then by comparator, then by system."""
-    datasets = dict.fromkeys(system.dataset_id for systems in found for system in systems)
-    comparators = dict.fromkeys(system.comparator for systems in found for system in systems)
+    datasets = dict.fromkeys(system.dataset for systems in found for system in systems)
+    comparators = dict.fromkeys(system.rule for systems in found for system in systems)
     return [
         system
         for dataset in datasets
         for comparator in comparators
         for systems in found
         for system in systems
-        if (system.dataset_id, system.comparator) == (dataset, comparator)
+        if (system.dataset, system.rule) == (dataset, comparator)
     ]
 
 
 def run_all(
     dataset: str, systems: Mapping[str, str], comparators: Sequence[str], results_dir: Path, database: Mapping[str, Any]
-) -> list[ScoredSystem]:
+) -> list[ItemScores]:
     """Run systems on a dataset, by all comparators."""
     from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems

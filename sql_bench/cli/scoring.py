@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_core.cli.options import format_option, results_option
+from bench_core.cli.options import format_option, permutations_option, results_option
 from bench_core.cli.output import print_table
 from bench_core.results.tables import Format
 from sql_bench.cli.options import (
@@ -56,16 +56,20 @@ def score(
 
 
 @click.command()
-@click.option("--dataset", "-d", "dataset", help="Only the runs on this dataset.")
+@click.option("--dataset", "-d", "dataset", help="Only the runs on demo/NAME or dir:PATH, or as a table names it.")
 @results_option
 @format_option
 def table(dataset: str | None, results_dir: Path, form: Format) -> None:
     """Print the table of all scored runs in the results folder."""
     from bench_core.errors import UserError
-    from sql_bench.pipeline.compare import stored_systems
+    from bench_core.results.scores import on_dataset
+    from sql_bench.datasets.dataset import load_dataset
+    from sql_bench.pipeline.stored_verdicts import stored_systems
     from sql_bench.reports.tables import scores_table
 
-    scored = [system for system in stored_systems(results_dir) if dataset is None or system.dataset_id == dataset]
+    scored = stored_systems(results_dir)
+    if dataset is not None:
+        scored = on_dataset(scored, dataset, load_dataset)
     if not scored:
         where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
         raise UserError(f"There is no scored run in {where}; make one with `sql-bench run`.")
@@ -74,23 +78,16 @@ def table(dataset: str | None, results_dir: Path, form: Format) -> None:
 
 @click.command()
 @dataset_option
-@click.option("--baseline", "-b", required=True, help="The generator the others are compared with.")
+@click.option("--baseline", "-b", help="The generator the others are compared with [default: the best of them].")
 @generators_option
 @click.option("--comparator", "-c", "comparator", default="answer", show_default=True, help="How results are compared.")
-@click.option(
-    "--permutations",
-    "n_permutations",
-    type=click.IntRange(min=100),
-    default=100_000,
-    show_default=True,
-    help="Resamplings.",
-)
+@permutations_option
 @database_options
 @results_option
 @format_option
 def compare(
     dataset: str,
-    baseline: str,
+    baseline: str | None,
     generators: Sequence[str],
     comparator: str,
     n_permutations: int,
@@ -98,12 +95,19 @@ def compare(
     form: Format,
     **database: Any,
 ) -> None:
-    """Compare generators with a baseline, question by question: wins, losses and a paired randomisation test."""
-    from bench_core.errors import UserError
-    from sql_bench.reports.tables import comparison_table
+    """Compare generators with a baseline or the best of them, question by question.
 
-    if len({baseline, *generators}) <= len(generators):
+    Differences with their intervals, wins, losses, a paired randomisation test and intervals of ranks; questions with
+    a label `template` are resampled by template.
+    """
+    from bench_core.errors import UserError
+    from bench_core.results.comparison import compare as compare_scores
+    from bench_core.results.comparison_table import comparison_table
+    from sql_bench.scoring.metrics import EX
+
+    names = [*([baseline] if baseline else []), *generators]
+    if len(set(names)) < len(names):
         raise UserError("A system cannot be compared with itself; name each one once.")
-    systems = {name: name for name in (baseline, *generators)}
-    first, *others = run_all(dataset, systems, [comparator], results_dir, database)
-    print_table(comparison_table(first, others, n_permutations), form)
+    scored = run_all(dataset, {name: name for name in names}, [comparator], results_dir, database)
+    comparison = compare_scores(scored, EX, scored[0] if baseline else None, n_permutations)
+    print_table(comparison_table(comparison, EX), form)

@@ -11,15 +11,16 @@ from typing import Any
 
 from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.plugins.described import user_files, user_source
+from bench_core.results.scores import ItemScores
 from bench_core.runs.grid import Cell, Failure, Finished, attempt
 from bench_core.runs.reporter import Reporter
 from sql_bench.databases.mirrors import check_tables, read_tables
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.mirror.mirror import open_mirror
 from sql_bench.pipeline.bench import Bench
-from sql_bench.pipeline.compare import ScoredSystem, stored_system
 from sql_bench.pipeline.execute import execute_golds
 from sql_bench.pipeline.run import needed_variants, run_system
+from sql_bench.pipeline.stored_verdicts import stored_system
 from sql_bench.pipeline.workbench import DatabaseChoice, make_comparators, make_systems, open_bench
 
 WORK = "sql_bench.pipeline.cells:open_work"
@@ -155,7 +156,7 @@ class SqlWork:
         self._comparators = make_comparators(settings.comparators)
         self._held: tuple[str, Bench, ExitStack] | None = None
 
-    def run(self, text: str) -> Finished[list[ScoredSystem]]:
+    def run(self, text: str) -> Finished[list[ItemScores]]:
         """See `bench_core.runs.grid.Work`; the value of gold executions alone is empty."""
         order = Order.of_text(text)
         bench, n_made = self._bench(order.dataset), self._report.n_made
@@ -164,9 +165,9 @@ class SqlWork:
             return Finished([], bench.root, self._report.n_made == n_made)
         (system,) = make_systems(bench.dataset, {order.name: order.generator})
         scored = run_system(bench, system, self._comparators)
-        return Finished(scored, scored[0].folder, self._report.n_made == n_made)
+        return Finished(scored, scored[0].kept_in, self._report.n_made == n_made)
 
-    def read(self, text: str, folder: Path) -> list[ScoredSystem]:
+    def read(self, text: str, folder: Path) -> list[ItemScores]:
         """See `bench_core.runs.grid.Work`."""
         order = Order.of_text(text)
         if order.generator is None:

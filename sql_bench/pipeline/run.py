@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from bench_core.results.scores import ItemScores
 from sql_bench.pipeline.bench import Bench
-from sql_bench.pipeline.compare import Comparison, ScoredSystem, scored
+from sql_bench.pipeline.compare import Comparison, scored
 from sql_bench.pipeline.execute import execute_golds, execute_predictions
 from sql_bench.pipeline.generate import System, generate
 from sql_bench.types import Comparator, Variant
 
 
-def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparator]) -> list[ScoredSystem]:
+def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparator]) -> list[ItemScores]:
     """All stages of a system; what is there already and whole is not made again.
 
     Args:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_core.plugins.registry import StageSpec
+from bench_core.results.scores import ItemScores
 from bench_core.runs.reporter import Reporter
 from sql_bench.backends.duckdb import DuckDbBackend
 from sql_bench.comparators.base import COMPARATORS
@@ -16,7 +17,6 @@ from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror
 from sql_bench.pipeline.bench import Bench
-from sql_bench.pipeline.compare import ScoredSystem
 from sql_bench.pipeline.generate import System
 from sql_bench.pipeline.run import run_system
 from sql_bench.types import Comparator, Limits
@@ -74,7 +74,7 @@ def make_comparators(texts: Iterable[str]) -> dict[str, Comparator]:
     return {text: COMPARATORS.create(StageSpec.parse(text)) for text in (tuple(texts) or ("answer",))}
 
 
-def run_systems(bench: Bench, systems: Mapping[str, str], comparators: Iterable[str]) -> list[ScoredSystem]:
+def run_systems(bench: Bench, systems: Mapping[str, str], comparators: Iterable[str]) -> list[ItemScores]:
     """Run all systems and compare them in all ways; rows come by comparator, then by system."""
     made = make_comparators(comparators)
     by_system = [run_system(bench, system, made) for system in make_systems(bench.dataset, systems)]

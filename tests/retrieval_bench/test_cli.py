@@ -175,7 +175,16 @@ def test_our_own_run_scores_alike_from_its_file(here):
 def test_compare_pairs_queries(here):
     result = invoke("compare", "-d", "demo/evidence", "-b", "bm25", "-r", "bm25-qs", "--format", "json")
     (row,) = json.loads(result.stdout)["rows"]
-    assert row["wins"] + row["losses"] <= 16 and 0 < row["p"] <= row["p_holm"] <= 1
+    assert row["wins"] + row["losses"] + row["ties"] == 16 and 0 < row["p"] <= row["p_holm"] <= 1
+    assert row["difference_low"] < row["difference"] < row["difference_high"]
+
+
+def test_compare_takes_the_best_where_no_baseline_is_named(here):
+    result = invoke("compare", "-d", "demo/evidence", "-r", "bm25", "-r", "bm25-qs", "--format", "json")
+    assert [row["system"] for row in json.loads(result.stdout)["rows"]] == ["bm25"]
+    assert "Baseline (the best): bm25-qs" in result.stdout
+    assert "compared with itself" in invoke("compare", "-d", "demo/ehr", "-b", "bm25", "-r", "bm25", code=2).stderr
+    assert "two systems or more" in invoke("compare", "-d", "demo/evidence", "-r", "bm25", code=2).stderr
 
 
 def test_table_lists_what_was_run(here):
@@ -292,7 +301,7 @@ def test_any_measure_can_be_asked_for_and_stays(here):
     row = json.loads(invoke("table", "-m", "ndcg@10", "--format", "json").stdout)["rows"][0]
     assert row["system"] == "bm25"
     (scores,) = (path for path in here.rglob("scores.json") if "bm25--" in str(path))
-    assert {"ndcg@20", "precision@7"} <= set(json.loads(scores.read_text())["mean"])
+    assert {"ndcg@20", "precision@7"} <= set(json.loads(scores.read_text())["figures"])
 
 
 def test_a_system_that_finds_nothing_scores_zero(here):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +14,9 @@ from bench_core.errors import UserError
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.rankings.trec import read_qrels
 from retrieval_bench.scoring.measures import DEFAULT_MEASURES, Measure
-from retrieval_bench.scoring.score import check_same_collection, read_scores, score, write_scores
+from retrieval_bench.scoring.score import check_same_collection, score
 from retrieval_bench.scoring.scored_runs import read_canonical_run
+from retrieval_bench.scoring.stored_scores import read_scores, summarised, write_scores
 from retrieval_bench.types import RankedList
 
 TREC_NAMES = {
@@ -28,6 +31,10 @@ TREC_NAMES = {
     "ndcg": "ndcg",
 }
 MEASURES = {name: Measure.parse(text) for name, text in TREC_NAMES.items()}
+
+
+def mean(scores, measure):
+    return summarised(scores, {}).figures[str(measure)].mean
 
 
 def canonical(run):
@@ -60,7 +67,7 @@ def test_every_figure_equals_trec_evals_printed_one(trec_folder, printed, run_na
         if name not in MEASURES:
             continue
         measure = MEASURES[name]
-        found = scores.mean(measure) if query_id == "all" else scores.per_query[measure][query_id]
+        found = mean(scores, measure) if query_id == "all" else scores.per_query[measure][query_id]
         assert found == pytest.approx(float(value), abs=5.1e-5), (name, query_id)
         n_compared += 1
     assert n_compared == len(MEASURES) * (len(qrels) + 1)
@@ -113,7 +120,7 @@ def test_figures_equal_pytrec_evals_on_runs_full_of_ties(chance):
 def test_a_query_missing_from_the_run_scores_zero():
     qrels = {"q1": {"d1": 1}, "q2": {"d1": 1}}
     scores = score({"q1": [("d1", 1.0)]}, qrels, DEFAULT_MEASURES)
-    assert scores.mean(Measure.parse("ndcg@10")) == 0.5
+    assert mean(scores, "ndcg@10") == 0.5
     assert scores.n_missing == 1
     assert all(values["q2"] == 0.0 for values in scores.per_query.values())
 
@@ -121,12 +128,12 @@ def test_a_query_missing_from_the_run_scores_zero():
 def test_a_run_with_nothing_found_scores_zero():
     for run in ({"q1": []}, {}):
         scores = score(run, {"q1": {"d1": 1}}, DEFAULT_MEASURES)
-    assert all(scores.mean(measure) == 0.0 for measure in DEFAULT_MEASURES)
+    assert all(mean(scores, measure) == 0.0 for measure in DEFAULT_MEASURES)
 
 
 def test_unjudged_queries_are_left_out_and_counted():
     scores = score({"q1": [("d1", 1.0)], "q9": [("d1", 1.0)]}, {"q1": {"d1": 1}}, DEFAULT_MEASURES)
-    assert scores.query_ids == ["q1"] and scores.n_unjudged_queries == 1
+    assert list(scores.per_query[DEFAULT_MEASURES[0]]) == ["q1"] and scores.n_unjudged_queries == 1
 
 
 def test_the_judgments_of_another_collection_are_refused():
@@ -139,7 +146,7 @@ def test_the_judgments_of_another_collection_are_refused():
 def test_judged_share_and_ties_at_the_cut():
     ranking = [(f"d{number:02d}", 1.0 if 8 <= number <= 11 else 20.0 - number) for number in range(13)]
     scores = score({"q1": ranking}, {"q1": {"d00": 1, "d01": 0, "d12": 1}}, [Measure.parse("judged@10")])
-    assert scores.mean(Measure.parse("judged@10")) == pytest.approx(0.2)
+    assert mean(scores, "judged@10") == pytest.approx(0.2)
     assert scores.n_ties == 1
 
 
@@ -153,14 +160,49 @@ def test_fewer_than_ten_queries_do_not_slow_later_ones_down():
 
 
 def test_scores_come_back_as_they_were_or_not_at_all(tmp_path):
-    scores = score({"q1": [("d1", 1.0)]}, {"q1": {"d1": 1}, "q2": {"d2": 1}}, DEFAULT_MEASURES)
-    write_scores(tmp_path, scores, {"run_sha256": "a"}, ["a note"])
-    stored = read_scores(tmp_path)
-    assert stored is not None
-    assert (stored.scores, stored.made_from, stored.notes) == (scores, {"run_sha256": "a"}, ["a note"])
+    qrels = {"q1": {"d1": 1}, "q2": {"d2": 1}, "q3": {"d1": 1, "d3": 2}}
+    run = {"q1": [("d1", 1.0)], "q3": [("d1", 1.0)]}
+    scores = summarised(score(run, qrels, DEFAULT_MEASURES), {"run_sha256": "a"}, ["a note"])
+    write_scores(tmp_path, scores)
+    assert read_scores(tmp_path) == scores
     per_query = tmp_path / "per_query.csv"
     per_query.write_text(per_query.read_text().splitlines()[0] + "\n")
     assert read_scores(tmp_path) is None
+
+
+def test_a_figure_comes_from_the_file_and_is_not_computed_again(tmp_path):
+    scores = summarised(score({"q1": [("d1", 1.0)]}, {"q1": {"d1": 1}}, DEFAULT_MEASURES), {})
+    figures = {**scores.figures, "map": replace(scores.figures["map"], low=0.125)}
+    write_scores(tmp_path, replace(scores, figures=figures))
+    assert read_scores(tmp_path).figures["map"].low == 0.125
+
+
+def test_a_damaged_figure_is_not_believed(tmp_path):
+    write_scores(tmp_path, summarised(score({"q1": [("d1", 1.0)]}, {"q1": {"d1": 1}}, DEFAULT_MEASURES), {}))
+    path = tmp_path / "scores.json"
+    path.write_text(path.read_text().replace('"n_ties": 0', '"n_ties": 7'))
+    assert read_scores(tmp_path) is None
+
+
+def test_scores_of_an_earlier_version_are_read_with_intervals(tmp_path):
+    """What version 1 wrote: `mean` and `standard_error`, no number of a format."""
+    scores = summarised(score({"q1": [("d1", 1.0)]}, {"q1": {"d1": 1, "d2": 1}, "q2": {"d2": 1}}, DEFAULT_MEASURES), {})
+    write_scores(tmp_path, scores)
+    summary = json.loads((tmp_path / "scores.json").read_text())
+    del summary["format"]
+    figures = summary.pop("figures")
+    summary["mean"] = {measure: found["mean"] for measure, found in figures.items()}
+    summary["standard_error"] = {measure: found["standard_error"] for measure, found in figures.items()}
+    (tmp_path / "scores.json").write_text(json.dumps(summary))
+    read = read_scores(tmp_path)
+    assert read.older and read.figures == scores.figures and read.values == scores.values
+
+
+def test_what_does_not_apply_is_an_empty_cell(tmp_path):
+    scores = summarised(score({"q1": [("d1", 1.0)]}, {"q1": {"d1": 1}, "q2": {"d2": 1}}, DEFAULT_MEASURES), {})
+    values = {**scores.values, "map": {"q1": 0.5, "q2": None}}
+    write_scores(tmp_path, replace(scores, values=values))
+    assert read_scores(tmp_path).values["map"] == {"q1": 0.5, "q2": None}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from killing import kill_before
 
+from bench_core.identity import content_hash
 from sql_bench.cli.main import main
 from sql_bench.datasets.dataset import load_dataset
 
@@ -160,7 +161,7 @@ def test_a_generator_of_the_users_own_runs_and_is_checked(here):
         "run", "-d", "dir:set", "-g", "mine.py:CountsRows,greeting=Hello", "--mirrors", "m", "--format", "json"
     )
     row = rows(result)[0]
-    assert (row["n"], row["correct"], row["wrong"]) == (2, 1, 2)
+    assert (row["n"], row["correct"], row["wrong"], row["answered_unanswerable"]) == (2, 1, 1, 1)
     checked = invoke("doctor", "-g", "mine.py:CountsRows", "-c", "exact", "--format", "json")
     assert {row["state"] for row in rows(checked)} == {"holds"}
 
@@ -234,11 +235,69 @@ def test_compare_pairs_questions(here, mirrors):
     )  # fmt: skip
     (row,) = rows(result)
     assert row["wins"] > row["losses"] and 0 < row["p"] <= 1
+    assert row["difference_points_low"] < row["difference_points"] < row["difference_points_high"]
+    assert row["ex_percent"] == 70.0 and row["wins"] + row["losses"] + row["ties"] == 20
+
+
+def test_compare_takes_the_best_where_no_baseline_is_named(here, mirrors):
+    result = invoke(
+        "compare", "-d", "demo/biomed", "-g", "replay,path=hasty", "-g", "gold", "--mirrors", mirrors,
+        "--format", "json",
+    )  # fmt: skip
+    assert [row["system"] for row in rows(result)] == ["replay,path=hasty"]
+    assert "the best): gold" in result.stdout
+
+
+def test_compare_goes_by_template_where_questions_have_one(here, mirrors):
+    small_set(here / "set", **{"tables/drugs.csv": "name,year\nmetformin,1995\nallopurinol,1966\n"})
+    path = here / "set/questions.jsonl"
+    questions = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**question, "template": "t"}) + "\n" for question in questions))
+    (here / "p.jsonl").write_text(
+        "".join(json.dumps({"question_id": q["question_id"], "sql": ""}) + "\n" for q in questions)
+    )
+    result = invoke("compare", "-d", "dir:set", "-g", "gold", "-g", "replay,path=p.jsonl", "--format", "json")
+    assert "template (1 templates)" in result.stdout
 
 
 def test_table_lists_what_was_scored(here, mirrors):
     invoke("run", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "-c", "exact", "--mirrors", mirrors)
     assert [row["system"] for row in rows(invoke("table", "--format", "json"))] == ["gold", "replay,path=hasty"]
+
+
+def test_table_takes_what_run_took(here, mirrors):
+    for place in ("one", "two"):
+        year = "1966" if place == "one" else "2001"
+        small_set(here / place / "set", **{"tables/drugs.csv": f"name,year\nmetformin,1995\nallopurinol,{year}\n"})
+    text = (here / "two/set/questions.jsonl").read_text()
+    (here / "two/set/questions.jsonl").write_text(text.replace('"question": "', '"question": "Really: '))
+    for place in ("one", "two"):
+        invoke("run", "-d", f"dir:{place}/set", "-g", "gold")
+    both = rows(invoke("table", "--format", "json"))
+    assert len({row["dataset"] for row in both}) == 2, "datasets of one name are told apart"
+    (first,) = rows(invoke("table", "-d", "dir:one/set", "--format", "json"))
+    assert first["dataset"] == "dir/set"
+    (second,) = rows(invoke("table", "-d", both[1]["dataset"], "--format", "json"))
+    assert second["system"] == "gold"
+    assert "no scored run in results on demo/biomed" in invoke("table", "-d", "demo/biomed", code=2).stderr
+
+
+def test_verdicts_of_the_version_before_are_skipped_and_marked(here, mirrors):
+    """Format 2 hashed what Python printed of the questions, and kept its figures under names of their own."""
+    command = ("run", "-d", "demo/biomed", "-g", "replay,path=hasty", "--mirrors", mirrors, "--format", "json")
+    before = rows(invoke(*command))
+    (path,) = here.glob("results/sql/*/*/*/scores.answer.json")
+    content = json.loads(path.read_text())
+    for name in ("format", "sha256", "n", "figures", "labels", "verdicts", "verdicts_outside_n", "gold_contents"):
+        del content[name]
+    questions = load_dataset("demo/biomed").questions
+    content["made_from"] |= {"format": 2, "questions": content_hash(repr(question) for question in questions)}
+    older = json.dumps(content | {"scores": {"ex": 0.35}})
+    path.write_text(older)
+    again = invoke(*command)
+    assert path.read_text() == older, "it was not compared again"
+    assert rows(again) == before
+    assert "earlier version" in again.stdout
 
 
 @pytest.mark.parametrize("form", ["rich", "markdown", "latex", "csv", "json"])

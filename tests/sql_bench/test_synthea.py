@@ -8,6 +8,7 @@ import pytest
 
 from bench_core.runs.reporter import silent
 from sql_bench.pipeline.execute import execute_golds, gold_item
+from sql_bench.pipeline.stored_verdicts import verdicts_of
 from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
 from sql_bench.types import Outcome
 
@@ -56,16 +57,16 @@ def test_the_gold_self_check_says_which_run_and_why_the_others_do_not(bench):
 @pytest.mark.parametrize("name", REFERENCE)
 def test_exact_counts_what_a_comparison_of_sorted_rows_counts(bench, name):
     (scored,) = run_systems(bench, {name: f"replay,path={name}"}, ["exact"])
-    right = {found.question_id for found in scored.verdicts if found.verdict.kind.value == "correct"}
+    right = {question_id for question_id, value in scored.values["ex"].items() if value}
     labelled = LABELLED.get(name, set())
     assert labelled <= right
-    assert (scored.scores.n, len(right - labelled)) == (1736, REFERENCE[name])
+    assert (scored.figures["ex"].n, len(right - labelled)) == (1736, REFERENCE[name])
 
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_answer_and_exact_differ_only_in_ways_that_answers_rules_name(bench, name):
     answer, exact = run_systems(bench, {name: f"replay,path={name}"}, ["answer", "exact"])
-    for one, other in zip(answer.verdicts, exact.verdicts, strict=True):
+    for one, other in zip(verdicts_of(answer), verdicts_of(exact), strict=True):
         if one.verdict.kind is other.verdict.kind:
             continue
         kinds = (other.verdict.kind.value, one.verdict.kind.value)
@@ -78,5 +79,5 @@ def test_answer_and_exact_differ_only_in_ways_that_answers_rules_name(bench, nam
         }, (one.question_id, kinds)
         if kinds[1] == "wrong":
             assert one.verdict.difference is not None and one.verdict.detail, one.question_id
-    assert answer.scores.n == exact.scores.n == 1736
-    assert answer.scores.figures["set"] >= (answer.scores.ex or 0)
+    assert answer.figures["ex"].n == exact.figures["ex"].n == 1736
+    assert answer.figures["set"].mean >= answer.figures["ex"].mean

@@ -74,10 +74,13 @@ def test_verdicts_that_are_not_as_they_were_written_are_made_again(here, damage)
     assert score().stdout == before
 
 
-def test_half_a_scores_file_is_made_again(here):
+@pytest.mark.parametrize("damage", [lambda text: text[:50], lambda text: text.replace('"mean": 0.', '"mean": 1.')])
+def test_a_damaged_scores_file_is_made_again(here, damage):
     before = score().stdout
     (scores,) = here.glob("results/sql/*/*/*/scores.answer.json")
-    scores.write_text(scores.read_text()[:50])
+    whole = scores.read_text()
+    scores.write_text(damage(whole))
+    assert scores.read_text() != whole
     assert score().stdout == before
 
 
