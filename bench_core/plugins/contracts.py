@@ -7,8 +7,11 @@ pytest, subclass it and supply the member; outside pytest, `check` runs the poin
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from bench_core.plugins.failures import sentence_of
 
 
 @dataclass(frozen=True)
@@ -33,5 +36,18 @@ def _run(contract: Any, name: str) -> Point:
     except AssertionError as error:
         return Point(title, str(error) or "does not hold")
     except Exception as error:  # a user's class may fail in any way
-        return Point(title, f"{type(error).__name__}: {error}")
+        return Point(title, sentence_of(error))
     return Point(title)
+
+
+def unique(what: str, ids: Iterable[str]) -> None:
+    """Assert that each of some ids comes once.
+
+    Raises:
+        AssertionError: names one that comes again, or one that is no text.
+    """
+    seen: set[str] = set()
+    for item in ids:
+        assert isinstance(item, str), f"the {what} {item!r} is no text"
+        assert item not in seen, f"the {what} {item} comes twice"
+        seen.add(item)

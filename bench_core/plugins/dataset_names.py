@@ -1,11 +1,18 @@
-"""Names of datasets in both halves: `source/name` or `source:path`, with `,option=value` behind it."""
+"""How a dataset is named in both halves: `source/name` or `source:path`, with `,option=value` behind it.
+
+A source of a user's own is named by its class: `path/to/file.py:Class/name`, or `package.module:Class/name`.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.plugins.registry import Family, StageSpec
+
+# A class in a file or in a module, else a word; a module has a dot in it, as no built-in source has.
+_NAMED = re.compile(r"(?P<source>.+?\.py:[A-Za-z_]\w*|\w+(?:\.\w+)+:[A-Za-z_]\w*|[^/:]*)[/:](?P<name>.+)", re.DOTALL)
 
 
 def load_named(sources: Family, text: str) -> Any:
@@ -15,9 +22,8 @@ def load_named(sources: Family, text: str) -> Any:
         UserError: the text names no source or nothing behind it; or the source knows no such dataset.
     """
     spec = StageSpec.parse(text)
-    position = min((index for index in (spec.name.find("/"), spec.name.find(":")) if index >= 0), default=-1)
-    source, name = spec.name[:position], spec.name[position + 1 :]
-    if position < 0 or not name:
+    named = _NAMED.fullmatch(spec.name)
+    if named is None:
         known = ", ".join(name + (":PATH" if name == "dir" else "/NAME") for name in sources.names())
         raise UserError(f"{spec.name!r} names no dataset; write one of {known} (the command list shows them).")
-    return sources.create(StageSpec(source, spec.arguments)).load(name)
+    return sources.create(StageSpec(named["source"], spec.arguments)).load(named["name"])

@@ -20,25 +20,30 @@ _SUITE = ("bench_core", "retrieval_bench", "sql_bench")
 
 
 class Described:
-    """Remembers the arguments an object was made with; keyword-only ones, which the suite injects, are left out."""
+    """Remembers what an object was made with: its user's arguments, and what the suite gave it by keyword alone."""
 
     _arguments: Mapping[str, Any]
+    _given: Mapping[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Remember the constructor's arguments, defaults included."""
         self = super().__new__(cls)
+        self._arguments, self._given = {}, {}
         if cls.__init__ is object.__init__:
-            self._arguments = {}
             return self
         signature = inspect.signature(cls.__init__)
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
-        self._arguments = {
-            name: value
-            for name, value in list(bound.arguments.items())[1:]
-            if signature.parameters[name].kind is not inspect.Parameter.KEYWORD_ONLY
-        }
+        values = dict(list(bound.arguments.items())[1:])
+        by_keyword = {name for name in values if signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY}
+        self._arguments = {name: value for name, value in values.items() if name not in by_keyword}
+        self._given = {name: values[name] for name in values if name in by_keyword}
         return self
+
+    def described_by_class(self) -> dict[str, Json]:
+        """The name of the class, its arguments, and what the parts say that the suite gave it (a model, a search)."""
+        parts = {name: dict(part.describe()) for name, part in self._given.items() if hasattr(part, "describe")}
+        return {"class": type(self).__name__, "arguments": self.arguments(), **parts}
 
     def arguments(self) -> dict[str, Json]:
         """The arguments as JSON; one that names a file is that file's content, wherever it lies.
@@ -83,6 +88,11 @@ def user_files(instance: object) -> list[Path]:
                 reached.add(found)
                 waiting.append(found)
     return sorted(Path(str(module.__file__)).resolve() for module in reached)
+
+
+def is_of_the_suite(cls: type[Any]) -> bool:
+    """Whether a class is the suite's own, or Python's."""
+    return cls.__module__.partition(".")[0] in (*_SUITE, "builtins")
 
 
 def _described(value: Any) -> Any:

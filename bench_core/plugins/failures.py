@@ -10,6 +10,14 @@ from bench_core.plugins.described import user_module
 DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
 """Set to 1, an error comes with its traceback."""
 
+# Packages that members of families were loaded from, beside files of the user's.
+_INSTALLED: set[str] = set()
+
+
+def count_as_users(module: str) -> None:
+    """Let the package of a module count as a user's own in `plugin_place`, also where it is installed."""
+    _INSTALLED.add(module.partition(".")[0])
+
 
 def sentence_of(error: BaseException) -> str:
     """What a user reads of an exception: its cause, and the place where it arose in a class of theirs."""
@@ -38,12 +46,15 @@ def debugging() -> bool:
 
 
 def plugin_place(error: BaseException) -> str:
-    """'file.py, line n' of the innermost line of a user's own that an error passed through, or the empty string."""
+    """'file.py, line n' of the innermost line of a user's own that an error passed through, or the empty string.
+
+    A class that a user has installed and named, or that comes by an entry point, is a user's own.
+    """
     place = ""
     trace = error.__traceback__
     while trace is not None:
         name = str(trace.tb_frame.f_globals.get("__name__", ""))
-        if name != "__main__" and user_module(name) is not None:
+        if name != "__main__" and (user_module(name) is not None or name.partition(".")[0] in _INSTALLED):
             place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
         trace = trace.tb_next
     return place

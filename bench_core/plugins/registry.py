@@ -23,7 +23,7 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.identity import content_hash
-from bench_core.plugins.protocols import check_methods, completed
+from bench_core.plugins.protocols import Contract
 
 _PLUGIN_PREFIX = "biomed_bench_plugin_"
 _ARGUMENT = re.compile(r",(?=[A-Za-z_]\w*=)")
@@ -81,27 +81,25 @@ class Family:
         kind: what a member is called in messages (`retriever`).
         builtins: name -> `module:Class`; strings, so that listing names imports nothing.
         group: the entry point group other distributions add members through.
-        protocol: what every member has, a `typing.Protocol`.
-        base: what a member of a user's derives from; a class that does not gets its defaults of optional members.
+        contract: what holds for every member.
     """
 
     kind: str
     builtins: Mapping[str, str]
     group: str
-    protocol: type[Any]
-    base: type[Any]
+    contract: Contract
 
     def names(self) -> list[str]:
         """Built-in names and those of installed plug-ins, sorted."""
         return sorted({*self.builtins, *(point.name for point in entry_points(group=self.group))})
 
     def load(self, name: str) -> type[Any]:
-        """The class a name stands for, with the defaults of all that is optional.
+        """The class a name stands for; a user's has the defaults of all that is optional, and checks what it returns.
 
         Raises:
             UserError: no such name, file, module or class, or it cannot be imported.
         """
-        return completed(self._named(name), self.base, self.protocol)
+        return self.contract.member(self._named(name))
 
     def _named(self, name: str) -> type[Any]:
         if name in self.builtins:
@@ -124,12 +122,14 @@ class Family:
 
         Raises:
             UserError: an argument the constructor does not take, a value that does not convert, or a missing one; or
-                the class lacks a method of its protocol.
+                the class does not fit the contract.
         """
         cls = self.load(spec.name)
-        check_methods(cls, self.base, self.protocol, self.kind, spec.name)
+        self.contract.check(cls, self.kind, spec.name, injected)
         arguments = convert_arguments(cls, dict(spec.arguments), f"{self.kind} {spec.name}")
-        return cls(**arguments, **{key: value for key, value in injected.items() if _takes_injected(cls, key)})
+        member = cls(**arguments, **{key: value for key, value in injected.items() if _takes_injected(cls, key)})
+        self.contract.check_instance(member)
+        return member
 
     def members(self) -> list[Member]:
         """Every named member with the first line of its docstring, or why it cannot be loaded."""

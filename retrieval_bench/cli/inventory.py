@@ -41,11 +41,11 @@ runs = runs_group("retrieval")
 def doctor(stages: Sequence[str], retriever: str | None, parameters: Sequence[str], form: Format) -> None:
     """Say what can run here and what to install for the rest; or check stages against their contracts."""
     from bench_core.plugins.registry import StageSpec
-    from retrieval_bench.reports.inventory import machine_words, stage_families
+    from retrieval_bench.reports.inventory import contract_families, machine_words, stage_families
 
     specs = [StageSpec.parse(text) for text in stages]
     specs += [StageSpec.parse(retriever, parameters)] if retriever else []
     if specs:
-        print_contracts(specs, stage_families(), form)
+        print_contracts(specs, contract_families(), form)
     else:
         print_machine(machine_words(), stage_families(), form)

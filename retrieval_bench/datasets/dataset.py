@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,14 @@ from bench_core.errors import BadFile
 from bench_core.identity import Json, content_hash
 from bench_core.jsonl import first_line_with
 from bench_core.plugins.dataset_names import load_named
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
+from bench_core.plugins.returns import Returned, kind_of, several
 from bench_core.plugins.stage import PluginBase
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.rankings.trec import check_known
-from retrieval_bench.types import Corpus, Qrels, Query
+from retrieval_bench.types import Corpus, Document, Qrels, Query
 
 UnknownIds = Literal["refuse", "keep"]
 """What to do with judged documents that the corpus does not hold: refuse, or keep them (never found) and count them."""
@@ -38,6 +40,19 @@ class Dataset:
     read_qrels: Callable[[], Qrels]
     place: Path
     unknown_ids: UnknownIds = "refuse"
+
+    @classmethod
+    def of(cls, card: DatasetCard, documents: Iterable[Document], queries: Iterable[Query], qrels: Qrels) -> Dataset:
+        """A dataset of values that are there already, for sources of a user's own.
+
+        Raises:
+            ValueError: a doc_id that comes twice.
+        """
+        corpus = Corpus(list(documents))
+        if len(set(corpus.doc_ids)) < len(corpus):
+            raise ValueError(f"{card.dataset_id}: a doc_id comes twice; make ids unique")
+        asked = list(queries)
+        return cls(card, lambda: CorpusFile(corpus, 0), lambda: asked, lambda: qrels, Path(card.dataset_id))
 
     @cached_property
     def _corpus_file(self) -> CorpusFile:
@@ -148,6 +163,36 @@ class DatasetSourceBase(PluginBase, ABC):
         """See `DatasetSource`."""
 
 
+def loaded(found: Returned) -> Dataset:
+    """The check of `load`: a dataset, whose parts are checked when they are read."""
+    dataset = found.value
+    if not isinstance(dataset, Dataset):
+        raise found.unfit(f"returned {kind_of(dataset)}; return Dataset.of(card, documents, queries, qrels)")
+
+    def corpus() -> CorpusFile:
+        read = dataset.read_corpus()
+        if not isinstance(read, CorpusFile):
+            raise found.unfit(f"gave a dataset whose read_corpus returned {kind_of(read)}; return one CorpusFile")
+        several(Document)(replace(found, value=read.corpus.documents, where=f"{found.where}: its read_corpus"))
+        return read
+
+    def queries() -> Sequence[Query]:
+        read = replace(found, value=dataset.read_queries(), where=f"{found.where}: its read_queries")
+        asked: Sequence[Query] = several(Query)(read)
+        return asked
+
+    def qrels() -> Qrels:
+        read = dataset.read_qrels()
+        if not isinstance(read, Mapping) or not all(isinstance(judged, Mapping) for judged in read.values()):
+            raise found.unfit(
+                f"gave a dataset whose read_qrels returned {kind_of(read)}; return a mapping query_id -> doc_id -> "
+                "relevance"
+            )
+        return read
+
+    return replace(dataset, read_corpus=corpus, read_queries=queries, read_qrels=qrels)
+
+
 SOURCES = Family(
     kind="dataset source",
     builtins={
@@ -156,8 +201,12 @@ SOURCES = Family(
         "r2med": "retrieval_bench.datasets.r2med:R2medDatasets",
     },
     group="retrieval_bench.datasets",
-    protocol=DatasetSource,
-    base=DatasetSourceBase,
+    contract=Contract(
+        protocol=DatasetSource,
+        base=DatasetSourceBase,
+        returns={"cards": several(DatasetCard), "load": loaded},
+        tests="retrieval_bench.testing:DatasetSourceContract",
+    ),
 )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from bench_core.errors import BenchError
+from bench_core.plugins.returns import Returned
 from bench_core.runs.item_lines import Item
 from bench_core.runs.items import ItemKind, ItemStage, Key, Made, Maker, Plan, Unit
 from retrieval_bench.pipeline.making import FinishedRun, RunInMaking
 from retrieval_bench.pipeline.system import Keep, Reranked
 from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.rerankers.base import score_lists
 from retrieval_bench.types import Candidates, Corpus, Query, RankedList, Reranker, Run
 
 # Queries given to a reranker at once: enough to sort their pairs by length, few enough to lose little to a kill.
@@ -89,7 +89,8 @@ def rerank_all(
     def scored(group: Sequence[Query]) -> Made:
         batch = [Candidates(query, [texts[doc_id] for doc_id in heads.doc_ids[query.query_id]]) for query in group]
         items, gaps = [], dict[Key, str]()
-        for candidates, scores in zip(batch, _scores(reranker, batch), strict=True):
+        returned = Returned(reranker.rerank(batch), (batch,), f"{type(reranker).__name__}.rerank")
+        for candidates, scores in zip(batch, score_lists(returned), strict=True):
             query_id = candidates.query.query_id
             if query_id in reranker.failed:
                 unfinished[query_id], gaps[query_id,] = scores, reranker.failed[query_id]
@@ -104,25 +105,6 @@ def rerank_all(
         scores = (unfinished[query_id] if query_id in unfinished else stored.value((query_id,))) if head else []
         tail = heads.tail(query_id) if keep == "all" else []
         yield RankedList(query_id, [*scores, *_below(scores, len(tail))], [*head, *tail])
-
-
-def _scores(reranker: Reranker, batch: Sequence[Candidates]) -> list[list[float]]:
-    name = type(reranker).__name__
-    returned: Any = reranker.rerank(batch)
-    if not isinstance(returned, Sequence) or len(returned) != len(batch):
-        raise BenchError(f"{name}.rerank returned no list of {len(batch)} lists of scores; return one a query.")
-    checked = []
-    for candidates, scores in zip(batch, returned, strict=True):
-        query_id, values = candidates.query.query_id, [float(score) for score in scores]
-        if len(values) != len(candidates.documents):
-            raise BenchError(
-                f"{name}.rerank gave {len(values)} scores for the {len(candidates.documents)} documents of query "
-                f"{query_id}; give each document one, in order."
-            )
-        if not all(map(math.isfinite, values)):
-            raise BenchError(f"{name}.rerank gave query {query_id} a score that is no finite number.")
-        checked.append(values)
-    return checked
 
 
 def _below(scores: Sequence[float], n: int) -> list[float]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from bench_core.errors import BenchError
 from bench_core.machine.progress import progress, working
+from bench_core.plugins.returns import Returned
 from retrieval_bench.pipeline.making import RunInMaking
 from retrieval_bench.pipeline.system import FirstStage
 from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.retrievers.base import ranked_lists
 from retrieval_bench.retrievers.index_store import prepare_index
 from retrieval_bench.types import Corpus, Query, RankedList, Retriever, Run
 
@@ -42,7 +43,8 @@ def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k
     known = set(corpus.doc_ids)
     found: dict[str, list[tuple[str, float]]] = {query.query_id: [] for query in queries}
     answered: set[str] = set()
-    for ranked in progress(_lists(retriever, queries, k), f"search {name}", total=len(queries)):
+    lists = ranked_lists(Returned(retriever.search(queries, k), (queries, k), f"{name}.search"))
+    for ranked in progress(lists, f"search {name}", total=len(queries)):
         _check_asked(ranked, name, found, answered)
         ranking = canonical_order(ranked, k)
         unknown = next((doc_id for doc_id, _ in ranking if doc_id not in known), None)
@@ -58,18 +60,6 @@ def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k
             "nothing is found."
         )
     return found
-
-
-def _lists(retriever: Retriever, queries: Sequence[Query], k: int) -> Iterable[RankedList]:
-    """What `search` returns, each item checked to be a ranked list."""
-    returned: Any = retriever.search(queries, k)
-    name = type(retriever).__name__
-    if not isinstance(returned, Iterable):
-        raise BenchError(f"{name}.search returned {type(returned).__name__}; return or yield one RankedList a query.")
-    for item in returned:
-        if not isinstance(item, RankedList):
-            raise BenchError(f"{name}.search yielded a {type(item).__name__}; yield RankedList(query_id, scores).")
-        yield item
 
 
 def _check_asked(ranked: RankedList, name: str, asked: Mapping[str, object], answered: set[str]) -> None:

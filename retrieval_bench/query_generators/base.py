@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from bench_core.identity import Json
-from bench_core.llm.chat import Usage
+from bench_core.llm.chat import NoAnswer, Usage
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.requirements import Requirements
+from bench_core.plugins.returns import Returned, kind_of, text
 from bench_core.plugins.stage import Stage, StageBase
 from retrieval_bench.query_generators.combination import Combination
+from retrieval_bench.retrievers.base import described
 from retrieval_bench.types import Description, Document, Query
 
 
@@ -75,20 +77,47 @@ class QueryGenerator(Stage, Protocol):
         """What is searched with instead of the query; never raises for a model that does not answer."""
 
 
-class QueryGeneratorBase(StageBase, ABC):
-    """Base of query generators: write `generate`.
+class QueryGeneratorBase(StageBase):
+    """Base of query generators: write `write`, or `generate` for more than a text.
 
-    The description is the constructor's arguments, to which the suite adds a hash of the source you wrote, so that a
-    changed argument or a changed line is another system. Override `describe` to leave out what cannot change results.
+    A class that names `client` behind a `*` in its constructor is given the language model that its user names, and one
+    that names `search` a retriever over the dataset's corpus. The description is the constructor's arguments, model and
+    search, to which the suite adds a hash of the source you wrote, so that a changed argument or a changed line is
+    another system. Override `describe` to leave out what cannot change results.
     """
 
-    def describe(self) -> Description:
-        """Class name and arguments; the suite adds a hash of the source."""
-        return Description(type(self).__name__, search={"class": type(self).__name__, "arguments": self.arguments()})
+    combination = Combination("query-generated", "mean")
+    """How the text and the query are put together, for lexical retrieval and for encoders."""
 
-    @abstractmethod
+    def describe(self) -> Description:
+        """Class name, arguments, model and search; the suite adds a hash of the source."""
+        return Description(type(self).__name__, search=self.described_by_class())
+
+    def write(self, query: Query) -> str:
+        """The text to search with for a query; the empty one where there is none."""
+        raise NotImplementedError(f"{type(self).__name__} has neither write(query) nor generate(query)")
+
     def generate(self, query: Query) -> GeneratedQuery:
-        """See `QueryGenerator`."""
+        """See `QueryGenerator`: what `write` returns, or why a model gave no answer."""
+        try:
+            text = self.write(query)
+        except NoAnswer as error:
+            return GeneratedQuery(query.query_id, "", self.combination, error.status)
+        return GeneratedQuery(query.query_id, text, self.combination, "ok" if text.strip() else "empty")
+
+
+def generated_query(found: Returned) -> GeneratedQuery:
+    """The check of `generate`: what was written for the query that was asked."""
+    value, (query,) = found.value, found.arguments
+    if not isinstance(value, GeneratedQuery):
+        raise found.unfit(f"returned {kind_of(value)}; return GeneratedQuery(query.query_id, text, combination)")
+    if value.query_id != query.query_id:
+        raise found.unfit(f"returned the text of query {value.query_id} where {query.query_id} was asked")
+    if not isinstance(value.text, str) or not isinstance(value.status, str):
+        raise found.unfit(f"gave query {query.query_id} {kind_of(value.text)} as text; give a text and a status")
+    if value.status == "ok" and not value.text.strip():
+        raise found.unfit(f"gave query {query.query_id} no text and the status ok; say why in status")
+    return value
 
 
 QUERY_GENERATORS = Family(
@@ -103,6 +132,10 @@ QUERY_GENERATORS = Family(
         "replay": "retrieval_bench.query_generators.replayed:Replay",
     },
     group="retrieval_bench.query_generators",
-    protocol=QueryGenerator,
-    base=QueryGeneratorBase,
+    contract=Contract(
+        protocol=QueryGenerator,
+        base=QueryGeneratorBase,
+        returns={"describe": described, "generate": generated_query, "write": text},
+        tests="retrieval_bench.testing:QueryGeneratorContract",
+    ),
 )

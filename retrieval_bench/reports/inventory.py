@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench_core.llm.clients import ClientOptions
@@ -27,13 +28,19 @@ from retrieval_bench.datasets.card import UNKNOWN
 from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
 from retrieval_bench.encoders.model_registry import ModelEntry, registry
 from retrieval_bench.fusion.methods import METHODS
-from retrieval_bench.query_generators.base import QUERY_GENERATORS
+from retrieval_bench.query_generators.base import QUERY_GENERATORS, QueryGenerator
 from retrieval_bench.query_generators.generation import create_generation
 from retrieval_bench.rerankers.base import RERANKERS, create_reranker
 from retrieval_bench.retrievers.base import RETRIEVERS, create_retriever
 from retrieval_bench.scoring.measures import DEFAULT_MEASURES, Measure
 from retrieval_bench.scoring.scored_runs import KIND
-from retrieval_bench.testing import RerankerContract, RetrieverContract
+from retrieval_bench.testing import (
+    DatasetSourceContract,
+    QueryGeneratorContract,
+    RerankerContract,
+    RetrieverContract,
+    contract_corpus,
+)
 
 _PACKAGES = {
     "ranx": ("ranx", "pip install biomed-bench"),
@@ -71,8 +78,13 @@ def stage_families() -> Sequence[FamilyWords]:
     return (
         FamilyWords(RETRIEVERS, "retrievers", "search", create_retriever, RetrieverContract, described=True),
         FamilyWords(RERANKERS, "rerankers", "rerank", create_reranker, RerankerContract, _reranker_facts),
-        FamilyWords(QUERY_GENERATORS, "generators", "generate", _generator, further=_model_facts),
+        FamilyWords(QUERY_GENERATORS, "generators", "generate", _generator, QueryGeneratorContract, _model_facts),
     )
+
+
+def contract_families() -> Sequence[FamilyWords]:
+    """The families whose members `doctor` checks: stages, and sources of datasets."""
+    return (*stage_families(), FamilyWords(SOURCES, "datasets", "load", SOURCES.create, DatasetSourceContract))
 
 
 def kinds(results_dir: Path) -> Sequence[Kind]:
@@ -102,8 +114,13 @@ def machine_words() -> MachineWords:
     )
 
 
-def _generator(spec: StageSpec) -> Any:
-    return create_generation(spec, UNKNOWN, LanguageModelSettings()).generator
+def _generator(spec: StageSpec) -> QueryGenerator:
+    """A generator with what it works with; a search that it takes is over the corpus of the contracts."""
+    generation = create_generation(spec, UNKNOWN, LanguageModelSettings())
+    if generation.search is not None:
+        with TemporaryDirectory() as folder:
+            generation.search.open(contract_corpus(), "contract", Path(folder))
+    return generation.generator
 
 
 def _needs(cls: type[Any]) -> str:

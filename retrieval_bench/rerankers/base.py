@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from bench_core.llm.stage_models import LanguageModelSettings, with_model
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family, StageSpec
+from bench_core.plugins.returns import Returned, kind_of
 from bench_core.plugins.stage import StageBase
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
+from retrieval_bench.retrievers.base import described
 from retrieval_bench.types import Candidates, Description, Reranker
 
 
@@ -20,12 +25,41 @@ class RerankerBase(StageBase, ABC):
     """
 
     def describe(self) -> Description:
-        """Class name and arguments; the suite adds a hash of the source."""
-        return Description(type(self).__name__, search={"class": type(self).__name__, "arguments": self.arguments()})
+        """Class name, arguments and model; the suite adds a hash of the source."""
+        return Description(type(self).__name__, search=self.described_by_class())
 
     @abstractmethod
     def rerank(self, batch: Sequence[Candidates]) -> Sequence[Sequence[float]]:
         """See `retrieval_bench.types.Reranker`."""
+
+
+def score_lists(found: Returned) -> list[list[float]]:
+    """The check of `rerank`: a list of finite scores for each of the batch, a score for each of its documents."""
+    returned, (batch,) = found.value, found.arguments
+    if not isinstance(returned, Sequence) or isinstance(returned, str) or len(returned) != len(batch):
+        n = f" of {len(returned)}" if isinstance(returned, Sequence) else ""
+        raise found.unfit(
+            f"returned {kind_of(returned)}{n}, no list of {len(batch)} lists of scores; return one a query"
+        )
+    return [_scores_of(candidates, scores, found) for candidates, scores in zip(batch, returned, strict=True)]
+
+
+def _scores_of(candidates: Candidates, scores: Any, found: Returned) -> list[float]:
+    query_id, n_documents = candidates.query.query_id, len(candidates.documents)
+    try:
+        values = [float(score) for score in scores]
+    except (TypeError, ValueError) as error:
+        raise found.unfit(
+            f"gave query {query_id} {kind_of(scores)} that is no list of numbers; give each document a score"
+        ) from error
+    if len(values) != n_documents:
+        raise found.unfit(
+            f"gave {len(values)} scores for the {n_documents} documents of query {query_id}; give each document one, "
+            "in order"
+        )
+    if not all(map(math.isfinite, values)):
+        raise found.unfit(f"gave query {query_id} a score that is no finite number")
+    return values
 
 
 RERANKERS = Family(
@@ -39,8 +73,12 @@ RERANKERS = Family(
         "rankllama": "retrieval_bench.rerankers.rankllama:RankLlama",
     },
     group="retrieval_bench.rerankers",
-    protocol=Reranker,
-    base=RerankerBase,
+    contract=Contract(
+        protocol=Reranker,
+        base=RerankerBase,
+        returns={"describe": described, "rerank": score_lists},
+        tests="retrieval_bench.testing:RerankerContract",
+    ),
 )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_core.plugins.described import user_source
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family, StageSpec
+from bench_core.plugins.returns import Returned, json_object, kind_of, true_or_false
 from bench_core.plugins.stage import StageBase
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.types import Corpus, DescribedStage, Description, Query, RankedList, Retriever
@@ -38,7 +40,7 @@ class RetrieverBase(StageBase, ABC):
 
     def describe(self) -> Description:
         """Class name and arguments; the suite adds a hash of the source."""
-        return Description(type(self).__name__, index={"class": type(self).__name__, "arguments": self.arguments()})
+        return Description(type(self).__name__, index=self.described_by_class())
 
     @abstractmethod
     def index(self, corpus: Corpus, index_dir: Path) -> None:
@@ -51,6 +53,32 @@ class RetrieverBase(StageBase, ABC):
     @abstractmethod
     def search(self, queries: Sequence[Query], k: int) -> Iterable[RankedList]:
         """See `retrieval_bench.types.Retriever`."""
+
+
+def described(found: Returned) -> Description:
+    """The check of `describe`: a name, and mappings that JSON can hold."""
+    value = found.value
+    if not isinstance(value, Description):
+        raise found.unfit(f"returned {kind_of(value)}; return Description(name, index={{…}}, search={{…}})")
+    if not isinstance(value.name, str) or not value.name:
+        raise found.unfit("returned a Description without a name; its runs are filed under it")
+    for part in (value.index, value.search):
+        json_object(replace(found, value=part))
+    return value
+
+
+def ranked_lists(found: Returned) -> Iterator[RankedList]:
+    """The check of `search`: ranked lists, each checked when it comes."""
+    if not isinstance(found.value, Iterable) or isinstance(found.value, str | Mapping):
+        raise found.unfit(f"returned {kind_of(found.value)}; return or yield one RankedList a query")
+    return _each_checked(found)
+
+
+def _each_checked(found: Returned) -> Iterator[RankedList]:
+    for item in found.value:
+        if not isinstance(item, RankedList):
+            raise found.unfit(f"yielded {kind_of(item)}; yield RankedList(query_id, scores)")
+        yield item
 
 
 RETRIEVERS = Family(
@@ -66,8 +94,17 @@ RETRIEVERS = Family(
         "splade": "retrieval_bench.retrievers.splade:Splade",
     },
     group="retrieval_bench.retrievers",
-    protocol=Retriever,
-    base=RetrieverBase,
+    contract=Contract(
+        protocol=Retriever,
+        base=RetrieverBase,
+        returns={
+            "describe": described,
+            "search": ranked_lists,
+            "pointwise": true_or_false,
+            "resumes_indexing": true_or_false,
+        },
+        tests="retrieval_bench.testing:RetrieverContract",
+    ),
 )
 
 

@@ -38,34 +38,34 @@ class RetrieverContract:
 
     def test_every_query_is_answered_once_with_known_documents(self) -> None:
         with TemporaryDirectory() as folder:
-            run = _fresh_run(self.create(), _corpus(), _queries(), 3, Path(folder))
+            run = _fresh_run(self.create(), contract_corpus(), _queries(), 3, Path(folder))
         assert set(run) == {query.query_id for query in _queries()}
 
     def test_queries_may_find_nothing_be_empty_or_repeat_words(self) -> None:
         queries = [Query("empty", ""), Query("unknown", "zzzyx qqqwv"), Query("repeated", "urate urate urate urate")]
         with TemporaryDirectory() as folder:
-            _fresh_run(self.create(), _corpus(), queries, 3, Path(folder))
+            _fresh_run(self.create(), contract_corpus(), queries, 3, Path(folder))
 
     def test_k_may_exceed_the_corpus(self) -> None:
         with TemporaryDirectory() as folder:
-            run = _fresh_run(self.create(), _corpus(), _queries(), 10_000, Path(folder))
-        longest = max(len(ranking) for ranking in run.values())
-        assert longest <= len(_corpus()), f"a list holds {longest} documents of a corpus of {len(_corpus())}"
+            run = _fresh_run(self.create(), contract_corpus(), _queries(), 10_000, Path(folder))
+        longest, n_documents = max(len(ranking) for ranking in run.values()), len(contract_corpus())
+        assert longest <= n_documents, f"a list holds {longest} documents of a corpus of {n_documents}"
 
     def test_an_opened_index_ranks_like_a_fresh_one(self) -> None:
         with TemporaryDirectory() as folder:
-            fresh = _fresh_run(self.create(), _corpus(), _queries(), 5, Path(folder))
+            fresh = _fresh_run(self.create(), contract_corpus(), _queries(), 5, Path(folder))
             opened = self.create()
-            opened.open(_corpus(), Path(folder))
-            again = search_all(opened, _corpus(), _queries(), 5)
+            opened.open(contract_corpus(), Path(folder))
+            again = search_all(opened, contract_corpus(), _queries(), 5)
         assert fresh == again, "after open() the ranking differs from the one after index()"
 
     def test_a_smaller_k_cuts_the_same_ranking(self) -> None:
         with TemporaryDirectory() as folder:
             retriever = self.create()
-            long = _fresh_run(retriever, _corpus(), _queries(), len(_corpus()), Path(folder))
+            long = _fresh_run(retriever, contract_corpus(), _queries(), len(contract_corpus()), Path(folder))
             for k in (1, 2, 4):
-                short = search_all(retriever, _corpus(), _queries(), k)
+                short = search_all(retriever, contract_corpus(), _queries(), k)
                 for query_id, ranking in long.items():
                     assert list(short[query_id]) == list(ranking)[:k], (
                         f"at k={k} query {query_id} is ranked {_ids(short[query_id])}, which is not the beginning of "
@@ -88,12 +88,13 @@ class RetrieverContract:
     def test_the_order_of_queries_changes_nothing(self) -> None:
         with TemporaryDirectory() as folder:
             retriever = self.create()
-            forward = _fresh_run(retriever, _corpus(), _queries(), 4, Path(folder))
-            backward = search_all(retriever, _corpus(), list(reversed(_queries())), 4)
+            forward = _fresh_run(retriever, contract_corpus(), _queries(), 4, Path(folder))
+            backward = search_all(retriever, contract_corpus(), list(reversed(_queries())), 4)
         assert {**forward} == {**backward}, "the ranking of a query depends on the queries searched before it"
 
 
-def _corpus() -> Corpus:
+def contract_corpus() -> Corpus:
+    """The few documents that stages are tried on."""
     return Corpus([Document(f"d{number}", text) for number, text in enumerate(_TEXTS)])
 
 

@@ -39,10 +39,10 @@ runs = runs_group("sql")
 def doctor(stages: Sequence[str], generator: str | None, comparator: str | None, form: Format) -> None:
     """Say what can run here and what to install for the rest; or check stages against their contracts."""
     from bench_core.plugins.registry import StageSpec
-    from sql_bench.reports.inventory import machine_words, stage_families
+    from sql_bench.reports.inventory import contract_families, machine_words, stage_families
 
     specs = [StageSpec.parse(text) for text in (*stages, generator, comparator) if text]
     if specs:
-        print_contracts(specs, stage_families(), form)
+        print_contracts(specs, contract_families(), form)
     else:
         print_machine(machine_words(), stage_families(), form)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bench_core.identity import Json
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
+from bench_core.plugins.returns import Returned, json_object, kind_of
 from bench_core.plugins.stage import StageBase
-from sql_bench.types import Comparator, Evidence, Question, Variant, Verdict
+from sql_bench.types import Comparator, Evidence, Question, Variant, Verdict, VerdictKind
 
 
 class ComparatorBase(StageBase, ABC):
@@ -26,11 +29,34 @@ class ComparatorBase(StageBase, ABC):
 
     def describe(self) -> Mapping[str, Json]:
         """Class and arguments; the suite adds a hash of the source you wrote."""
-        return {"name": type(self).__name__, "arguments": self.arguments()}
+        return {"name": type(self).__name__, **self.described_by_class()}
 
     @abstractmethod
     def compare(self, gold: Evidence, predicted: Evidence, question: Question) -> Verdict:
         """See `sql_bench.types.Comparator`."""
+
+
+def verdict(found: Returned) -> Verdict:
+    """The check of `compare`: a verdict whose figures are finite numbers."""
+    value = found.value
+    if not isinstance(value, Verdict) or not isinstance(value.kind, VerdictKind):
+        raise found.unfit(f"returned {kind_of(value)}; return Verdict(VerdictKind.CORRECT) or another kind")
+    wrong = [
+        name
+        for name, figure in value.figures.items()
+        if not isinstance(figure, int | float) or not math.isfinite(figure)
+    ]
+    if wrong:
+        raise found.unfit(f"gave the figure {wrong[0]} as {value.figures[wrong[0]]!r}; give a finite number")
+    return value
+
+
+def variants(found: Returned) -> frozenset[Variant]:
+    """The check of `needs`."""
+    value = found.value
+    if not isinstance(value, frozenset | set) or not all(isinstance(item, Variant) for item in value):
+        raise found.unfit(f"is {kind_of(value)}; it must be a frozenset of sql_bench.types.Variant")
+    return frozenset(value)
 
 
 COMPARATORS = Family(
@@ -41,6 +67,10 @@ COMPARATORS = Family(
         "biomedsql": "sql_bench.comparators.biomedsql:BiomedSqlComparator",
     },
     group="sql_bench.comparators",
-    protocol=Comparator,
-    base=ComparatorBase,
+    contract=Contract(
+        protocol=Comparator,
+        base=ComparatorBase,
+        returns={"describe": json_object, "compare": verdict, "needs": variants},
+        tests="sql_bench.testing:ComparatorContract",
+    ),
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
 from bench_core.identity import Json, content_hash
 from bench_core.plugins.dataset_names import load_named
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
+from bench_core.plugins.returns import Returned, kind_of, several
 from bench_core.plugins.stage import PluginBase
 from sql_bench.types import ComparisonRules, Question
 
@@ -95,6 +97,20 @@ class DatasetSourceBase(PluginBase, ABC):
         """See `SqlDatasetSource`."""
 
 
+def loaded(found: Returned) -> SqlDataset:
+    """The check of `load`: a dataset, whose questions are checked when they are read."""
+    dataset = found.value
+    if not isinstance(dataset, SqlDataset):
+        raise found.unfit(f"returned {kind_of(dataset)}; return SqlDataset(card, read_questions, tables_dir)")
+
+    def questions() -> Sequence[Question]:
+        read = replace(found, value=dataset.read_questions(), where=f"{found.where}: its read_questions")
+        asked: Sequence[Question] = several(Question)(read)
+        return asked
+
+    return replace(dataset, read_questions=questions)
+
+
 SOURCES = Family(
     kind="dataset source",
     builtins={
@@ -102,8 +118,12 @@ SOURCES = Family(
         "dir": "sql_bench.datasets.folder:FolderDatasets",
     },
     group="sql_bench.datasets",
-    protocol=SqlDatasetSource,
-    base=DatasetSourceBase,
+    contract=Contract(
+        protocol=SqlDatasetSource,
+        base=DatasetSourceBase,
+        returns={"cards": several(SqlCard), "load": loaded},
+        tests="sql_bench.testing:DatasetSourceContract",
+    ),
 )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench_core.identity import Json
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
+from bench_core.plugins.returns import Returned, json_object, kind_of, text
 from bench_core.plugins.stage import StageBase
 from sql_bench.generators.extraction import extract
-from sql_bench.types import AskedQuestion, DatabaseView, Prediction, SqlGenerator
+from sql_bench.types import AskedQuestion, DatabaseView, Prediction, PredictionStatus, SqlGenerator
 
 
 class SqlGeneratorBase(StageBase):
@@ -16,7 +18,7 @@ class SqlGeneratorBase(StageBase):
 
     def describe(self) -> Mapping[str, Json]:
         """Class and arguments; the suite adds a hash of the source you wrote."""
-        return {"class": type(self).__name__, "arguments": self.arguments()}
+        return self.described_by_class()
 
     def complete(self, question: AskedQuestion, database: DatabaseView) -> str:
         """The model's text on a question: prose and fences around the SQL are fine."""
@@ -27,6 +29,22 @@ class SqlGeneratorBase(StageBase):
         return prediction_from_text(question.question_id, self.complete(question, database), database.dialect)
 
 
+def prediction(found: Returned) -> Prediction:
+    """The check of `generate`: the prediction for the question that was asked, with SQL where its status says so."""
+    value, question = found.value, found.arguments[0]
+    if not isinstance(value, Prediction):
+        raise found.unfit(f"returned {kind_of(value)}; return Prediction(question.question_id, raw, status, sql)")
+    if value.question_id != question.question_id:
+        raise found.unfit(f"returned the prediction for {value.question_id} where {question.question_id} was asked")
+    if not isinstance(value.raw, str) or not isinstance(value.status, PredictionStatus):
+        raise found.unfit(
+            f"gave {question.question_id} a prediction whose raw is no text or whose status is none of its"
+        )
+    if (value.status is PredictionStatus.SQL) != bool(isinstance(value.sql, str) and value.sql.strip()):
+        raise found.unfit(f"gave {question.question_id} the status {value.status} and the sql {value.sql!r:.40}")
+    return value
+
+
 GENERATORS = Family(
     kind="generator",
     builtins={
@@ -34,8 +52,12 @@ GENERATORS = Family(
         "replay": "sql_bench.generators.replay:ReplayGenerator",
     },
     group="sql_bench.generators",
-    protocol=SqlGenerator,
-    base=SqlGeneratorBase,
+    contract=Contract(
+        protocol=SqlGenerator,
+        base=SqlGeneratorBase,
+        returns={"describe": json_object, "generate": prediction, "complete": text},
+        tests="sql_bench.testing:GeneratorContract",
+    ),
 )
 
 

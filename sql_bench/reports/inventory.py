@@ -14,7 +14,7 @@ from sql_bench.datasets.dataset import SOURCES, SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror, open_mirror
 from sql_bench.pipeline.bench import KIND
-from sql_bench.testing import ComparatorContract, GeneratorContract
+from sql_bench.testing import ComparatorContract, DatasetSourceContract, GeneratorContract
 
 _PACKAGES = {
     "duckdb": ("duckdb", "pip install biomed-bench"),
@@ -29,6 +29,11 @@ def stage_families() -> Sequence[FamilyWords]:
         FamilyWords(GENERATORS, "generators", "generate", GENERATORS.create, GeneratorContract),
         FamilyWords(COMPARATORS, "comparators", "compare", COMPARATORS.create, ComparatorContract, described=True),
     )
+
+
+def contract_families() -> Sequence[FamilyWords]:
+    """The families whose members `doctor` checks: stages, and sources of datasets."""
+    return (*stage_families(), FamilyWords(SOURCES, "datasets", "load", SOURCES.create, DatasetSourceContract))
 
 
 def kinds(results_dir: Path) -> Sequence[Kind]:

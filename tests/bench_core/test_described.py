@@ -47,9 +47,10 @@ def source_of(folder: Path) -> str:
     """The hash in a process of its own: modules are imported once."""
     program = (
         "from bench_core.plugins.described import user_source\n"
+        "from bench_core.plugins.protocols import Contract\n"
         "from bench_core.plugins.registry import Family, StageSpec\n"
         "from bench_core.plugins.stage import Stage, StageBase\n"
-        "family = Family('x', {}, 'no.group', Stage, StageBase)\n"
+        "family = Family('x', {}, 'no.group', Contract(Stage, StageBase, {}, 'no:tests'))\n"
         f"print(user_source(family.create(StageSpec('{folder / 'mine.py'}:Mine'))))"
     )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()

@@ -4,6 +4,7 @@ from typing import Literal
 import pytest
 
 from bench_core.errors import UserError
+from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Argument, Family, StageSpec, arguments_of, convert_arguments
 from bench_core.plugins.stage import Stage, StageBase
 
@@ -11,8 +12,7 @@ FAMILY = Family(
     "retriever",
     {"bm25": "retrieval_bench.retrievers.bm25:Bm25", "broken": "no_such_module:X"},
     "no.group",
-    Stage,
-    StageBase,
+    Contract(Stage, StageBase, {}, "no:tests"),
 )
 
 

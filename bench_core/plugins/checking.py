@@ -1,0 +1,76 @@
+"""Members of a user's class that check what they give, and where they are written."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from functools import cached_property
+from typing import Any
+
+from bench_core.plugins.described import is_of_the_suite
+from bench_core.plugins.returns import Check, Returned
+
+
+def is_plain(cls: type[Any], name: str) -> bool:
+    """Whether a member of a class is a value as it stands: no method, no property."""
+    found = inspect.getattr_static(cls, name, None)
+    return not isinstance(found, property | cached_property) and not callable(getattr(cls, name, None))
+
+
+def checking_member(cls: type[Any], name: str, check: Check) -> Any:
+    """A method or property that checks what a class's own gives; one that the suite wrote is left alone."""
+    found = inspect.getattr_static(cls, name)
+    if is_of_the_suite(_owner(cls, name)):
+        return found
+    where = f"{place_of(cls, name)}{cls.__name__}.{name}"
+    if isinstance(found, property):
+        return property(_checking_function(found.fget, check, where, is_bound=True), found.fset, found.fdel)
+    if isinstance(found, cached_property):
+        return property(_checking_cached(found, check, where))
+    if isinstance(found, staticmethod | classmethod):
+        return type(found)(_checking_function(found.__func__, check, where, isinstance(found, classmethod)))
+    if isinstance(found, types.FunctionType):
+        return _checking_function(found, check, where, is_bound=True)
+    return found
+
+
+def _checking_function(function: Any, check: Check, where: str, is_bound: bool) -> Any:
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        returned = function(*args, **kwargs)
+        given = signature.bind(*args, **kwargs).args
+        return check(Returned(returned, given[1:] if is_bound else given, where))
+
+    return checked
+
+
+def _checking_cached(found: cached_property[Any], check: Check, where: str) -> Any:
+    @functools.wraps(found.func)
+    def checked(self: Any) -> Any:
+        return check(Returned(found.__get__(self, type(self)), (), where))
+
+    return checked
+
+
+def place_of(cls: type[Any], name: str | None) -> str:
+    """'file.py, line n: ' of a member of a user's class, or of the class; the empty string for the suite's own."""
+    owner = cls if name is None else _owner(cls, name)
+    found = inspect.getattr_static(cls, name, None) if name is not None else None
+    function = getattr(found, "fget", None) or getattr(found, "func", None) or getattr(found, "__func__", found)
+    if is_of_the_suite(owner):
+        return ""
+    if isinstance(function, types.FunctionType):
+        code = inspect.unwrap(function).__code__
+        return f"{code.co_filename}, line {code.co_firstlineno}: "
+    try:
+        return f"{inspect.getsourcefile(owner)}, line {inspect.getsourcelines(owner)[1]}: "
+    except (OSError, TypeError):  # its source is nowhere
+        return ""
+
+
+def _owner(cls: type[Any], name: str) -> type[Any]:
+    """The class that a member is written in."""
+    return next((base for base in cls.__mro__ if name in vars(base)), cls)

@@ -1,0 +1,374 @@
+"""A mistake in a user's class is one sentence with their file and line, at creation or when the class is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from bench_core.errors import BenchError, UserError
+from bench_core.plugins.failures import sentence_of
+from bench_core.plugins.registry import StageSpec
+from retrieval_bench.datasets.dataset import SOURCES, load_dataset
+from retrieval_bench.query_generators.base import QUERY_GENERATORS
+from retrieval_bench.rerankers.base import RERANKERS
+from retrieval_bench.retrievers.base import RETRIEVERS
+from retrieval_bench.types import Candidates, Corpus, Document, Query
+from sql_bench.comparators.base import COMPARATORS
+from sql_bench.datasets.dataset import load_dataset as load_sql_dataset
+from sql_bench.generators.base import GENERATORS
+from sql_bench.testing import EmptyDatabase
+from sql_bench.types import AskedQuestion
+
+QUERY = Query("q1", "gout")
+BATCH = [Candidates(QUERY, [Document("d1", "a"), Document("d2", "b")]), Candidates(Query("q2", "x"), [])]
+
+RERANKER = """
+from retrieval_bench.rerankers.base import RerankerBase
+class Mine(RerankerBase):
+"""
+RETRIEVER = """
+from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.types import Description, RankedList
+class Mine(RetrieverBase):
+    def index(self, corpus, index_dir): pass
+"""
+GENERATOR = """
+from retrieval_bench.query_generators.base import GeneratedQuery, QueryGeneratorBase
+class Mine(QueryGeneratorBase):
+"""
+SQL_GENERATOR = """
+from sql_bench.generators.base import SqlGeneratorBase
+from sql_bench.types import Prediction, PredictionStatus
+class Mine(SqlGeneratorBase):
+"""
+COMPARATOR = """
+from sql_bench.comparators.base import ComparatorBase
+from sql_bench.types import Verdict, VerdictKind
+class Mine(ComparatorBase):
+"""
+
+
+def written(folder: Path, head: str, body: str) -> tuple[StageSpec, int]:
+    """A file of the user's, and the line its body begins in."""
+    path = folder / "mine.py"
+    path.write_text(head + "".join(f"    {line}\n" for line in body.splitlines()))
+    return StageSpec(f"{path}:Mine"), head.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "message"),
+    [
+        (
+            RERANKER,
+            "def rerank(self): pass",
+            r"line {n}: Mine.rerank takes \(self\) and is called with \(self, batch\); ",
+        ),
+        (RERANKER, "def rerank(self, batch, *, depth): pass", "line {n}: Mine.rerank asks for depth by name, which"),
+        (RERANKER, "def rerank(): pass", "line {n}: Mine.rerank has no parameter self; write def rerank"),
+        (RERANKER, "async def rerank(self, batch): pass", "line {n}: Mine.rerank is asynchronous"),
+        (RERANKER, "@property\ndef rerank(self): pass", "line {n}: Mine.rerank is a property, and the suite calls it"),
+        (
+            RERANKER,
+            "def is_remote(self): return False\ndef rerank(self, batch): pass",
+            "line {n}: Mine.is_remote is a method; put @property above it",
+        ),
+        (RERANKER, "is_remote = 'no'\ndef rerank(self, batch): pass", "Mine.is_remote is a text; it must be True"),
+        (
+            RERANKER,
+            "def __init__(self, *, corpus): pass\ndef rerank(self, batch): pass",
+            r"line {n}: Mine.__init__ asks for corpus by name, .* \(it gives card, client, n_at_once\); give it",
+        ),
+        (
+            RERANKER,
+            "def __init__(self, client): pass\ndef rerank(self, batch): pass",
+            r"line {n}: Mine.__init__ has client among what a user gives; write it behind a \*",
+        ),
+        (
+            RERANKER,
+            "def __init__(self): self.is_remote = 3\ndef rerank(self, batch): pass",
+            "Mine.is_remote is a number; it must be True, False, or None",
+        ),
+        (
+            RERANKER,
+            "def missing_requirement(self): return ''\ndef rerank(self, batch): pass",
+            "line {n}: Mine.missing_requirement is called on the class; put @staticmethod above it",
+        ),
+        (
+            RERANKER,
+            "x = 1",
+            r"is no reranker, it has no method rerank; derive it from RerankerBase and write def rerank",
+        ),
+    ],
+)
+def test_a_class_that_does_not_fit_is_refused_at_creation(tmp_path, head, body, message):
+    spec, line = written(tmp_path, head, body)
+    with pytest.raises(UserError, match=message.format(n=line)):
+        RERANKERS.create(spec, client=None, n_at_once=1, card=None)
+
+
+def searched(spec):
+    retriever = RETRIEVERS.create(spec)
+    retriever.describe(), retriever.notes(), retriever.recorded(), retriever.requires
+    return list(retriever.search([QUERY], 2))
+
+
+def reranked(spec):
+    reranker = RERANKERS.create(spec)
+    reranker.describe(), reranker.is_remote, reranker.failed
+    return reranker.rerank(BATCH)
+
+
+def generated(spec):
+    return QUERY_GENERATORS.create(spec).generate(QUERY)
+
+
+def predicted(spec):
+    return GENERATORS.create(spec).generate(AskedQuestion("q1", "How many?"), EmptyDatabase())
+
+
+def compared(spec):
+    return COMPARATORS.create(spec).compare(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("ask", "head", "body", "message"),
+    [
+        (
+            reranked,
+            RERANKER,
+            "def rerank(self, batch): pass",
+            "Mine.rerank returned None, no list of 2 lists of scores",
+        ),
+        (
+            reranked,
+            RERANKER,
+            "def rerank(self, batch): return [[1.0, 2.0]]",
+            "Mine.rerank returned a list of 1, no list",
+        ),
+        (
+            reranked,
+            RERANKER,
+            "def rerank(self, batch): return [[1.0], []]",
+            "gave 1 scores for the 2 documents of query",
+        ),
+        (
+            reranked,
+            RERANKER,
+            "def rerank(self, batch): return ['ab', []]",
+            "gave query q1 a text that is no list of num",
+        ),
+        (reranked, RERANKER, "def rerank(self, batch): return [None, []]", "gave query q1 None that is no list of num"),
+        (
+            reranked,
+            RERANKER,
+            "def rerank(self, batch): return [7, []]",
+            "gave query q1 a number that is no list of num",
+        ),
+        (
+            reranked,
+            RERANKER,
+            "def rerank(self, batch): return [[1, 1e999], []]",
+            "gave query q1 a score that is no finite",
+        ),
+        (reranked, RERANKER, "def rerank(self, batch): yield []", "Mine.rerank returned a generator, no list"),
+        (
+            reranked,
+            RERANKER,
+            "@property\ndef is_remote(self): return 'no'\ndef rerank(self, batch): return [[1, 2], []]",
+            "Mine.is_remote is a text; it must be True",
+        ),
+        (
+            reranked,
+            RERANKER,
+            "def describe(self): return {'name': 'x'}\ndef rerank(self, batch): return [[1, 2], []]",
+            "Mine.describe returned a dict; return Description",
+        ),
+        (searched, RETRIEVER, "def search(self, queries, k): pass", "Mine.search returned None; return or yield one"),
+        (
+            searched,
+            RETRIEVER,
+            "def search(self, queries, k): return 'q1'",
+            "Mine.search returned a text; return or yield",
+        ),
+        (
+            searched,
+            RETRIEVER,
+            "def search(self, queries, k): return {'q1': 1}",
+            "Mine.search returned a dict; return or",
+        ),
+        (
+            searched,
+            RETRIEVER,
+            "def search(self, queries, k): yield 3",
+            "Mine.search yielded a number; yield RankedList",
+        ),
+        (
+            searched,
+            RETRIEVER,
+            "def notes(self): return 'a note'\ndef search(self, queries, k): return []",
+            "Mine.notes returned a text; return a list of texts",
+        ),
+        (
+            searched,
+            RETRIEVER,
+            "def recorded(self): return {'x': self}\ndef search(self, queries, k): return []",
+            "Mine.recorded returned what JSON cannot hold",
+        ),
+        (
+            searched,
+            RETRIEVER,
+            "@property\ndef requires(self): return 2\ndef search(self, queries, k): return []",
+            "Mine.requires is a number; it must be bench_core.plugins.requirements.Requirements",
+        ),
+        (generated, GENERATOR, "def write(self, query): pass", "Mine.write returned None; return a text"),
+        (generated, GENERATOR, "def write(self, query): return ['a']", "Mine.write returned a list; return a text"),
+        (
+            generated,
+            GENERATOR,
+            "def generate(self, query): return 'a'",
+            "Mine.generate returned a text; return Generated",
+        ),
+        (
+            generated,
+            GENERATOR,
+            "def generate(self, query): return GeneratedQuery('q2', 'x', self.combination)",
+            "returned the text of query q2 where q1 was asked",
+        ),
+        (
+            predicted,
+            SQL_GENERATOR,
+            "def complete(self, question, database): pass",
+            "Mine.complete returned None; return",
+        ),
+        (
+            predicted,
+            SQL_GENERATOR,
+            "def generate(self, question, database): return 'SELECT 1'",
+            "Mine.generate returned a text; return Prediction",
+        ),
+        (
+            predicted,
+            SQL_GENERATOR,
+            "def generate(self, question, database): return Prediction('q1', '', PredictionStatus.SQL)",
+            "gave q1 the status sql and the sql None",
+        ),
+        (
+            compared,
+            COMPARATOR,
+            "def compare(self, gold, predicted, question): return True",
+            "returned a bool; return Verd",
+        ),
+        (
+            compared,
+            COMPARATOR,
+            "def compare(self, gold, predicted, question): return Verdict(VerdictKind.WRONG, figures={'x': 'y'})",
+            "gave the figure x as 'y'; give a finite number",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_when_it_is_returned(tmp_path, ask, head, body, message):
+    spec, line = written(tmp_path, head, body)
+    with pytest.raises(BenchError) as raised:
+        ask(spec)
+    sentence = str(raised.value)
+    assert message in sentence and "mine.py, line " in sentence and sentence.endswith(".") and "\n" not in sentence
+    assert int(sentence.partition("mine.py, line ")[2].partition(":")[0]) >= line
+
+
+def test_what_fits_is_handed_on_as_it_is(tmp_path):
+    spec, _ = written(tmp_path, RERANKER, "def rerank(self, batch): return [[1, 2], []]")
+    assert RERANKERS.create(spec).rerank(BATCH) == [[1.0, 2.0], []]
+
+
+def test_variants_may_be_given_as_any_set(tmp_path):
+    body = "needs = {1}\ndef compare(self, gold, predicted, question): return Verdict(VerdictKind.WRONG)"
+    spec, _ = written(tmp_path, COMPARATOR, body)
+    with pytest.raises(UserError, match=r"Mine.needs is a set; it must be a frozenset of sql_bench.types.Variant"):
+        COMPARATORS.create(spec)
+
+
+@pytest.mark.parametrize(
+    ("load", "body", "message"),
+    [
+        (load_dataset, "def load(self, name): return name", "Mine.load returned a text; return Dataset.of("),
+        (
+            load_dataset,
+            "def load(self, name):\n    from pathlib import Path\n"
+            "    from retrieval_bench.datasets.dataset import Dataset\n"
+            "    return Dataset(None, lambda: [], lambda: [], lambda: {}, Path())",
+            "a dataset whose read_corpus returned a list; return one CorpusFile",
+        ),
+        (load_sql_dataset, "def load(self, name): return name", "Mine.load returned a text; return SqlDataset("),
+        (
+            load_sql_dataset,
+            "def load(self, name):\n    from sql_bench.datasets.dataset import SqlCard, SqlDataset\n"
+            "    return SqlDataset(SqlCard('a', 'b', 'duckdb'), lambda: ['q1'])",
+            "returned a list with a text in it; return a list of Question",
+        ),
+    ],
+)
+def test_a_dataset_is_held_to_its_parts(tmp_path, load, body, message):
+    spec, _ = written(tmp_path, "class Mine:\n    def cards(self): return []\n", body)
+    with pytest.raises(BenchError) as raised:
+        dataset = load(f"{spec.name}/some/name")
+        getattr(dataset, "corpus", None) or dataset.questions
+    assert message in str(raised.value) and "mine.py, line 3: Mine.load" in str(raised.value)
+
+
+def test_a_source_of_ones_own_is_named_by_its_class(tmp_path):
+    body = "def load(self, name):\n    self.names.append(name)\n    raise KeyError(name)\nnames = []"
+    spec, _ = written(tmp_path, "class Mine:\n    def cards(self): return []\n", body)
+    for text in ("wards/7", "a:b/c"):
+        with pytest.raises(KeyError):
+            load_dataset(f"{spec.name}/{text}")
+    assert SOURCES.load(spec.name).names == ["wards/7", "a:b/c"]
+
+
+def test_an_exception_in_a_lazy_search_names_the_innermost_line_of_the_file(tmp_path):
+    body = (
+        "def search(self, queries, k):\n    for query in queries:\n        yield self.best(query)\n"
+        "def best(self, query):\n    return {}[query.query_id]"
+    )
+    spec, line = written(tmp_path, RETRIEVER, body)
+    retriever = RETRIEVERS.create(spec)
+    retriever.index(Corpus([]), tmp_path)
+    with pytest.raises(KeyError) as raised:
+        list(retriever.search([QUERY], 1))
+    assert f"mine.py, line {line + 4}: KeyError: 'q1'" in sentence_of(raised.value)
+
+
+def test_an_installed_class_is_a_users_own(tmp_path, monkeypatch):
+    package = tmp_path / "site-packages" / "their_plugin"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(RERANKER + "    def rerank(self, batch): return {}['gone']\n")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setattr("bench_core.plugins.described._installed_places", lambda: (tmp_path / "site-packages",))
+    reranker = RERANKERS.create(StageSpec("their_plugin:Mine"))
+    with pytest.raises(KeyError) as raised:
+        reranker.rerank(BATCH)
+    assert "their_plugin/__init__.py, line 4: KeyError: 'gone'" in sentence_of(raised.value)
+
+
+def test_the_class_stays_the_users_own(tmp_path):
+    body = (
+        "def __init__(self, weight: float = 1.0): self.weight = weight\n"
+        "def rerank(self, batch): return [super(Mine, self).recorded() and [] or [self.weight] * 2, []]"
+    )
+    spec, _ = written(tmp_path, RERANKER, body)
+    cls = RERANKERS.load(spec.name)
+    assert cls is RERANKERS.load(spec.name) and cls.__name__ == "Mine"
+    reranker = RERANKERS.create(StageSpec(spec.name, (("weight", "2"),)))
+    assert type(reranker) is cls and reranker.rerank(BATCH) == [[2.0, 2.0], []]
+    assert reranker.describe().search == {"class": "Mine", "arguments": {"weight": 2.0}}
+
+
+def test_a_model_that_the_suite_gives_is_part_of_the_description(tmp_path):
+    class Client:
+        def __init__(self, model):
+            self.model = model
+
+        def describe(self):
+            return {"model": self.model}
+
+    spec, _ = written(tmp_path, RERANKER, "def __init__(self, *, client): pass\ndef rerank(self, batch): pass")
+    one, other = (RERANKERS.create(spec, client=Client(model)).describe().search for model in ("a", "b"))
+    assert one == {"class": "Mine", "arguments": {}, "client": {"model": "a"}} != other

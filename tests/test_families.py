@@ -1,0 +1,152 @@
+"""Every family of stages there is, and every one to come: a protocol, a base, checks, contract tests, and a page."""
+
+import importlib
+import inspect
+import pkgutil
+import types
+from pathlib import Path
+
+import pytest
+
+import bench_core
+import retrieval_bench
+import sql_bench
+from bench_core.plugins.registry import Family, StageSpec, arguments_of
+from bench_core.plugins.returns import STAGE_FACTS
+
+DOCS = Path(__file__).parents[1] / "docs"
+# Methods that return nothing.
+WRITES = {"index", "open", "close"}
+
+
+def families() -> dict[str, Family]:
+    found = {}
+    for package in (bench_core, retrieval_bench, sql_bench):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.endswith(("__main__", ".worker", "_worker")):
+                continue
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if isinstance(value, Family):
+                    found[f"{value.group} {name}"] = value
+    return found
+
+
+FAMILIES = families()
+MEMBERS = [(family, name) for family in FAMILIES.values() for name in family.builtins]
+
+
+def contract_tests(family: Family) -> type:
+    place, _, name = family.contract.tests.partition(":")
+    return getattr(importlib.import_module(place), name)
+
+
+def test_all_families_are_found():
+    groups = {family.group for family in FAMILIES.values()}
+    assert groups >= {
+        "retrieval_bench.retrievers", "retrieval_bench.rerankers", "retrieval_bench.query_generators",
+        "retrieval_bench.datasets", "sql_bench.generators", "sql_bench.comparators", "sql_bench.datasets",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_what_a_member_gives_is_checked(family):
+    contract = family.contract
+    assert contract.methods, "the protocol asks for nothing"
+    unchecked = {*contract.methods, *contract.optional} - set(contract.checks) - WRITES
+    assert not unchecked
+    assert set(contract.returns) <= {*contract.methods, *contract.optional, *dir(contract.base)}, "a check of nothing"
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_the_base_has_the_optional_members_and_fits_the_protocol(family):
+    contract = family.contract
+    inspect.getattr_static(contract.base, "missing_requirement")
+    asked = {name for cls in contract.protocol.__mro__ for name in vars(cls) if not name.startswith("_")}
+    assert {name for name in asked & set(STAGE_FACTS) if not hasattr(contract.base, name)} == set()
+
+    members = {"__module__": "a_plugin", **{name: getattr(contract.protocol, name) for name in contract.methods}}
+    Member = types.new_class("Member", (contract.base,), exec_body=lambda namespace: namespace.update(members))
+    contract.check(contract.member(Member), family.kind, "a_plugin:Member", ())
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_there_are_contract_tests_of_several_points(family):
+    tests = contract_tests(family)
+    assert hasattr(tests, "create")
+    assert sum(name.startswith("test_") for name in dir(tests)) >= 3
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_a_class_of_ones_own_is_shown_in_the_docs(family):
+    page = (DOCS / "plugins.md").read_text(encoding="utf-8")
+    base = family.contract.base
+    assert f"from {base.__module__} import {base.__name__}" in page or f"{base.__name__}," in page
+
+
+@pytest.mark.parametrize(("family", "name"), MEMBERS, ids=[name for _, name in MEMBERS])
+def test_a_built_in_fits_its_protocol(family, name):
+    cls = family.load(name)
+    family.contract.check(cls, family.kind, name, {"card", "client", "n_at_once", "search", "questions", "predictions"})
+    assert issubclass(cls, family.contract.base)
+    if "is_remote" in family.contract.optional:
+        assert inspect.getattr_static(cls, "is_remote") is not None, "it must say whether texts leave the machine"
+
+
+@pytest.mark.parametrize(("family", "name"), MEMBERS, ids=[name for _, name in MEMBERS])
+def test_every_argument_of_a_built_in_is_explained(family, name):
+    unexplained = [argument.name for argument in arguments_of(family.load(name)) if not argument.meaning]
+    assert not unexplained
+
+
+SOURCE = "class Mine:\n    def cards(self): return []\n    def load(self, name): raise KeyError\n"
+DUCK_TYPED = {
+    "retrieval_bench.retrievers": (
+        "from retrieval_bench.types import Description, RankedList\n"
+        "class Mine:\n"
+        "    def describe(self): return Description('mine')\n"
+        "    def index(self, corpus, index_dir): pass\n"
+        "    def open(self, corpus, index_dir): pass\n"
+        "    def search(self, queries, k): return [RankedList(query.query_id, {}) for query in queries]\n"
+    ),
+    "retrieval_bench.rerankers": (
+        "from retrieval_bench.types import Description\n"
+        "class Mine:\n"
+        "    def describe(self): return Description('mine')\n"
+        "    def rerank(self, batch): return [[0.0] * len(candidates.documents) for candidates in batch]\n"
+    ),
+    "retrieval_bench.query_generators": (
+        "from retrieval_bench.query_generators.base import GeneratedQuery\n"
+        "from retrieval_bench.query_generators.combination import R2MED_REASONING\n"
+        "from retrieval_bench.types import Description\n"
+        "class Mine:\n"
+        "    def describe(self): return Description('mine')\n"
+        "    def generate(self, query): return GeneratedQuery(query.query_id, 'text', R2MED_REASONING)\n"
+    ),
+    "retrieval_bench.datasets": SOURCE,
+    "sql_bench.datasets": SOURCE,
+    "sql_bench.generators": (
+        "from sql_bench.types import Prediction, PredictionStatus\n"
+        "class Mine:\n"
+        "    def describe(self): return {'class': 'mine'}\n"
+        "    def generate(self, question, database):\n"
+        "        return Prediction(question.question_id, '', PredictionStatus.NO_SQL)\n"
+    ),
+    "sql_bench.comparators": (
+        "from sql_bench.types import Verdict, VerdictKind\n"
+        "class Mine:\n"
+        "    needs = frozenset()\n"
+        "    def describe(self): return {'name': 'mine'}\n"
+        "    def compare(self, gold, predicted, question): return Verdict(VerdictKind.WRONG)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_a_class_that_derives_from_nothing_has_all_members(family, tmp_path):
+    (tmp_path / "mine.py").write_text(DUCK_TYPED[family.group])
+    member = family.create(StageSpec(f"{tmp_path / 'mine.py'}:Mine"))
+    assert type(member).__name__ == "Mine"
+    missing = [name for name in (*family.contract.methods, *family.contract.optional) if not hasattr(member, name)]
+    assert not missing
+    if "is_remote" in family.contract.optional:
+        assert member.is_remote is None and member.notes() == () and member.recorded() == {} and not member.failed
