@@ -84,8 +84,8 @@ def test_candidates_that_changed_are_scored_anew(tmp_path):
     [
         (lambda batch: [[1.0]] * len(batch), "gave 1 scores for the 3 documents of query q0"),
         (lambda batch: [[float("nan")] * len(c.documents) for c in batch], "no finite number"),
-        (lambda batch: [], "returned no list of 4 lists"),
-        (lambda batch: None, "returned no list of 4 lists"),
+        (lambda batch: [], "returned a list of 0, no list of 4 lists"),
+        (lambda batch: None, "returned None, no list of 4 lists"),
     ],
 )
 def test_a_broken_reranker_is_told_what_is_wrong(tmp_path, returned, message):

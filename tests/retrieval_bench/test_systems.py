@@ -88,6 +88,7 @@ def test_options_of_the_command_line_are_lines():
 def test_parts_are_searched_once_and_a_second_run_redoes_nothing(here):
     arguments = [
         "run",
+        "-v",
         "-d",
         "demo/evidence",
         "-r",
@@ -148,6 +149,9 @@ def test_another_argument_or_line_of_a_reranker_is_another_run(here):
 
 
 def test_a_mistake_is_told_before_anything_is_read(here):
-    (here / "empty").mkdir()
-    result = invoke("run", "-d", "dir:empty", "-r", "bm25 > monot5,depht=3", code=2)
-    assert "depht" in result.stderr and "empty" not in result.stderr
+    folder = here / "no-corpus"
+    folder.mkdir()
+    (folder / "query.jsonl").write_text('{"id": "q1", "text": "gout"}\n')
+    (folder / "qrels.jsonl").write_text('{"q_id": "q1", "p_id": "d1", "score": 1}\n')
+    result = invoke("run", "-d", "dir:no-corpus", "-r", "bm25 > monot5,depht=3", code=2)
+    assert "depht" in result.stderr and "corpus.jsonl" not in result.stderr
