@@ -62,7 +62,10 @@ def sections() -> list[Section]:
     found = []
     for part in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         heading, _, body = part.partition("\n")
+        if "`" not in heading:  # about several kinds of files
+            continue
         rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\| `.*", body, re.M)]
+        assert len({row[0] for row in rows}) == len(rows), f"{heading} has a field twice"
         named = {
             row[0].strip("`"): row[1].removesuffix(", optional").split(" or ") for row in rows if "| type |" in body
         }
