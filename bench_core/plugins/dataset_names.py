@@ -1,4 +1,4 @@
-"""How a dataset is named in both halves: `source/name` or `source:path`, with `,option=value` behind it.
+"""Names of datasets in both halves: `source/name` or `source:path`, with `,option=value` behind it.
 
 A source of a user's own is named by its class: `path/to/file.py:Class/name`, or `package.module:Class/name`.
 """

@@ -209,6 +209,20 @@ def source_kind(sources: Family, load: Callable[[str], Any], details_of: Callabl
     return Kind("dataset", "datasets", named, details)
 
 
+def half_kinds(
+    families: Sequence[FamilyWords],
+    sources: Family,
+    load: Callable[[str], Any],
+    details_of: Callable[[Any], Details],
+) -> Sequence[Kind]:
+    """What every half has, in the order of `list`: its datasets, then the members of its families.
+
+    Args:
+        load, details_of: see `source_kind`.
+    """
+    return (source_kind(sources, load, details_of), *(family_kind(words, families) for words in families))
+
+
 def _card_facts(card: Any) -> Facts:
     """The fields of a dataset's card that say something."""
     return [(name, value) for name, value in vars(card).items() if isinstance(value, str | int) and value != ""]

@@ -20,9 +20,8 @@ from bench_core.results.inventory import (
     Named,
     argument_fact,
     argument_facts,
-    family_kind,
+    half_kinds,
     runs_kind,
-    source_kind,
 )
 from retrieval_bench.datasets.card import UNKNOWN
 from retrieval_bench.datasets.dataset import SOURCES, Dataset, load_dataset
@@ -89,10 +88,8 @@ def contract_families() -> Sequence[FamilyWords]:
 
 def kinds(results_dir: Path) -> Sequence[Kind]:
     """All that can be named, in the order of `list`; run folders and chains of stages are shown and not listed."""
-    families = stage_families()
     return (
-        source_kind(SOURCES, load_dataset, _dataset_details),
-        *(family_kind(words, families) for words in families),
+        *half_kinds(stage_families(), SOURCES, load_dataset, _dataset_details),
         Kind("fusion", "fusions", _fusions, _fusion_details),
         Kind("model", "models", _models, _model_details),
         Kind("measure", "measures", _measures, _measure_details),

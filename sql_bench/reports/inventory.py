@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.results.doctor import MachineWords
-from bench_core.results.inventory import Details, FamilyWords, Kind, family_kind, runs_kind, source_kind
+from bench_core.results.inventory import Details, FamilyWords, Kind, half_kinds, runs_kind
 from bench_core.results.tables import Cell, Column, Table
 from sql_bench.comparators.base import COMPARATORS
 from sql_bench.datasets.dataset import SOURCES, SqlDataset, load_dataset
@@ -38,10 +38,8 @@ def contract_families() -> Sequence[FamilyWords]:
 
 def kinds(results_dir: Path) -> Sequence[Kind]:
     """All that can be named, in the order of `list`; mirrors and run folders are shown and not listed."""
-    families = stage_families()
     return (
-        source_kind(SOURCES, load_dataset, _dataset_details),
-        *(family_kind(words, families) for words in families),
+        *half_kinds(stage_families(), SOURCES, load_dataset, _dataset_details),
         Kind("mirror", "mirrors", lambda: (), _mirror_details),
         runs_kind(results_dir / KIND),
     )
