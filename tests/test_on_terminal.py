@@ -38,6 +38,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 COMMANDS = {
     "retrieval table": ("retrieval_bench", ["table"], ["dataset", "system", "nDCG@10"]),
+    "retrieval compare": (
+        "retrieval_bench",
+        ["compare", "-d", "demo/qa", *(text for system in SYSTEMS for text in ("-r", system)), "--indexes", "indexes"],
+        ["system", "nDCG@10", "difference", "p (Holm)"],
+    ),
+    "sql compare": (
+        "sql_bench",
+        ["compare", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "--mirrors", "mirrors"],
+        ["system", "EX %", "difference", "p (Holm)"],
+    ),
     "retrieval runs": ("retrieval_bench", ["runs", "list"], ["dataset", "system", "status", "hash"]),
     "retrieval list": ("retrieval_bench", ["list"], ["name", "what", "status"]),
     "sql table": ("sql_bench", ["table"], ["dataset", "system", "EX %"]),
@@ -64,6 +74,7 @@ def rows_of(module: str, arguments: list[str], folder: Path) -> list[object]:
 
     main = import_module(f"{module}.cli.main").main
     with_results = [] if arguments == ["list"] else ["--results", str(folder / "results")]
+    arguments = [str(folder / text) if text in ("indexes", "mirrors") else text for text in arguments]
     result = CliRunner().invoke(main, [*arguments, *with_results, "--format", "json"])
     content: list[object] = json.loads(result.stdout)["rows"]
     return content

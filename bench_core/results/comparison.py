@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Crossed units are resampled item by item, which is slow; the ends of an interval of ranks need no more.
+_CROSSED_SAMPLES = 10_000
+
+
 @dataclass(frozen=True)
 class Test:
     """How a system with items does against the baseline.
@@ -75,6 +79,8 @@ class Comparison:
         rows: the other systems, in the order they were given.
         n_items: items all of them were scored on; None where the baseline has none.
         n_units: for each unit the number of its clusters; none where items are independent.
+        n_resamplings: sign patterns that were asked for.
+        n_samples: bootstrap samples behind the ranks.
         n_drawn: how many systems were tested by drawn patterns; None where p is Student's t's.
         none_can_be_significant: no corrected p can fall below 5 %, whatever the differences.
         notes: why a system could not be tested.
@@ -92,6 +98,7 @@ class Comparison:
     units: Sequence[str]
     n_units: Sequence[int]
     n_resamplings: int
+    n_samples: int
     n_drawn: int | None
     none_can_be_significant: bool
     notes: Sequence[str]
@@ -132,7 +139,7 @@ def compare(
         systems: at least two, the baseline among them.
         measure: what is compared.
         baseline: one of `systems`; None: the one with the greatest mean, the first of those that share it.
-        n_resamplings: sign patterns and bootstrap samples.
+        n_resamplings: sign patterns, and bootstrap samples (no more than 10,000 where units are crossed).
 
     Raises:
         UserError: fewer than two systems, datasets that differ, a measure that was not computed, or systems that were
@@ -141,7 +148,8 @@ def compare(
     if len(systems) < 2:
         raise UserError("A comparison needs two systems or more.")
     _check_one_dataset(systems)
-    means = [_mean(scores, measure) for scores in systems]
+    figures = [_figure(scores, measure) for scores in systems]
+    means = [found.mean or 0.0 for found in figures]
     base = max(range(len(systems)), key=lambda index: means[index])
     if baseline is not None:
         base = next(index for index, scores in enumerate(systems) if scores is baseline)
@@ -151,15 +159,14 @@ def compare(
     found = _Paired.of([scores for scores in systems if isinstance(scores, ItemScores)], measure.name)
     others = [index for index in paired if index != base] if isinstance(first, ItemScores) else []
     tests, n_drawn, hopeless = _tests(found, paired, base, others, n_resamplings)
-    ranks = dict(zip(paired, found.ranks(n_resamplings), strict=True)) if len(paired) > 1 else {}
-    first_figure = first.figure(measure.name)
-    assert first_figure is not None
+    n_samples = min(n_resamplings, _CROSSED_SAMPLES) if len(found.clusters) > 1 else n_resamplings
+    ranks = dict(zip(paired, found.ranks(n_samples), strict=True)) if len(paired) > 1 else {}
     return Comparison(
         dataset=first.dataset,
         measure=measure.name,
         item=found.item,
         baseline=first.system,
-        baseline_figure=first_figure,
+        baseline_figure=figures[base],
         baseline_is_best=baseline is None,
         rank=ranks.get(base),
         rows=[
@@ -171,6 +178,7 @@ def compare(
         units=found.units,
         n_units=[int(numbers.max()) + 1 for numbers in found.clusters],
         n_resamplings=n_resamplings,
+        n_samples=n_samples,
         n_drawn=n_drawn,
         none_can_be_significant=hopeless,
         notes=notes,
@@ -185,11 +193,11 @@ def _check_one_dataset(systems: Sequence[AnyScores]) -> None:
         raise UserError(f"Datasets that differ are both called {datasets[0]}; compare systems on one of them.")
 
 
-def _mean(scores: AnyScores, measure: ShownMeasure) -> float:
+def _figure(scores: AnyScores, measure: ShownMeasure) -> Figure:
     found = scores.figure(measure.name)
     if found is None or found.mean is None:
         raise UserError(f"{scores.system} on {scores.dataset} has no {measure.header}; nothing can be compared.")
-    return found.mean
+    return found
 
 
 @dataclass(frozen=True)

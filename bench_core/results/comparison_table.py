@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench_core.results.comparison import Compared, Comparison, plural
 from bench_core.results.scores import ShownMeasure
 from bench_core.results.statistics import RESAMPLINGS_PER_COMPARISON, SEED
 from bench_core.results.tables import Cell, Column, Table
 
 
-def comparison_table(comparison: Comparison, measure: ShownMeasure) -> Table:
-    """One row a system; a dash where figures without items allow no test."""
+def comparison_table(comparison: Comparison, measure: ShownMeasure, notes: Sequence[str] = ()) -> Table:
+    """One row a system; a dash where figures without items allow no test.
+
+    Args:
+        notes: what else a reader should know of the systems.
+    """
     columns = [
         Column("system", "system", priority=1, least=30),
         Column(measure.key, measure.header, measure.decimals, priority=1, best="highest"),
         Column(measure.difference, "difference", measure.decimals, priority=1),
         Column(f"{measure.difference}_low", "95 % from", measure.decimals, priority=2),
         Column(f"{measure.difference}_high", "to", measure.decimals, priority=2),
-        Column("wins", "wins", priority=3),
-        Column("losses", "losses", priority=3),
+        Column("wins", "wins", priority=4),
+        Column("losses", "losses", priority=4),
         Column("ties", "ties", priority=4),
-        Column("p", "p", priority=3),
-        Column("p_holm", "p (Holm)", priority=1),
+        Column("p", "p", 5, priority=3),
+        Column("p_holm", "p (Holm)", 5, priority=1),
         Column("differs", "differs", priority=2),
         Column("detectable", "detectable", measure.decimals, priority=4),
         Column("rank_low", "rank from", 1, priority=4),
         Column("rank_high", "to", 1, priority=4),
     ]
     rows = [_row(comparison, row, measure) for row in comparison.rows]
-    return Table(f"Against {comparison.baseline}", columns, rows, _notes(comparison, measure))
+    return Table(f"Against {comparison.baseline}", columns, rows, [*_notes(comparison, measure), *notes])
 
 
 def _row(comparison: Comparison, row: Compared, measure: ShownMeasure) -> list[Cell]:
@@ -60,7 +66,7 @@ def _notes(comparison: Comparison, measure: ShownMeasure) -> list[str]:
             f"p: {_test_note(comparison)}; p (Holm) is corrected over the family of {len(family)} ({chosen}).",
             "detectable: the true difference found in four tries of five at 5 % (2.80 standard errors of the paired "
             "difference). rank: 95 % interval among all systems, bootstrap of whole units "
-            f"({comparison.n_resamplings} samples, seed {SEED}).",
+            f"({comparison.n_samples} samples, seed {SEED}).",
         ]
         if comparison.alike:
             notes.append(f"Not told apart from {comparison.baseline} at 5 %: {', '.join(comparison.alike)}.")

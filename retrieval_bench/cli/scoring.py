@@ -130,6 +130,7 @@ def compare(
     from bench_core.errors import BenchError, UserError
     from bench_core.results.comparison import compare as compare_scores
     from bench_core.results.comparison_table import comparison_table
+    from retrieval_bench.reports.tables import judgment_notes
     from retrieval_bench.scoring.measures import Measure
 
     measure = Measure.parse(measure_text)
@@ -144,7 +145,7 @@ def compare(
             raise outcome
         runs.append(outcome)
     comparison = compare_scores(runs, measure.as_shown, runs[0] if baseline else None, n_permutations)
-    print_table(comparison_table(comparison, measure.as_shown), form)
+    print_table(comparison_table(comparison, measure.as_shown, judgment_notes(comparison.baseline, runs)), form)
 
 
 @click.command()

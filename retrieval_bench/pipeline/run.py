@@ -57,11 +57,11 @@ def run_system(
         BenchError: a stage broke its contract.
     """
     finished = make_run(dataset, system, k, workspace)
-    folder = finished.folder.path
+    folder, shown = finished.folder, _shown(system, k, dataset)
     # ranx compiles for half a minute when it is used for the first time.
     doing = working(f"score {system.label} on {dataset.card.dataset_id}")
-    with readable_by_its_owner_only(dataset.card), locked(folder), doing:
-        return score_folder(finished.folder, dataset, measures, _shown(system, k, dataset), finished.handed_on)
+    with readable_by_its_owner_only(dataset.card), locked(folder.path), doing:
+        return score_folder(folder, finished.manifest, dataset, measures, shown, finished.handed_on)
 
 
 def make_run(dataset: Dataset, system: System, k: int, workspace: Workspace) -> FinishedRun:

@@ -11,6 +11,10 @@ from bench_core.results.tables import Cell, Column, Table
 from retrieval_bench.scoring.measures import Measure
 from retrieval_bench.scoring.score import TIE_CUTOFF
 
+_JUDGED = Measure("judged", 10)
+# Below this part of the baseline's share of judged documents a system is flagged.
+_FAR_FEWER = 0.75
+
 
 def scores_table(runs: Sequence[AnyScores], measures: Sequence[Measure]) -> Table:
     """One row a run: the first measure with its interval, the others' means, ties at the cut-off."""
@@ -70,6 +74,24 @@ def _notes(runs: Sequence[AnyScores], measures: Sequence[Measure]) -> list[str]:
     if n_older:
         notes.append(f"Scores of {n_older} rows were written by an earlier version; they are read as they stand.")
     return notes
+
+
+def judgment_notes(baseline: str, runs: Sequence[ItemScores]) -> list[str]:
+    """A warning for each system of whose documents far fewer are judged than of the baseline's.
+
+    What it found that is relevant may count as nothing.
+
+    Args:
+        baseline: the system the others are compared with.
+        runs: all of them.
+    """
+    shares = {run.system: _figure(run, _JUDGED).mean or 0.0 for run in runs}
+    return [
+        f"{system}: only {share:.0%} of its first {_JUDGED.cutoff} documents are judged, against "
+        f"{shares[baseline]:.0%} of {baseline}'s; it may be better than its figures."
+        for system, share in shares.items()
+        if share < _FAR_FEWER * shares[baseline]
+    ]
 
 
 def per_query_table(run: ItemScores) -> Table:

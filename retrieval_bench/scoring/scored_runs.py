@@ -11,7 +11,7 @@ from bench_core.artifacts import file_sha256
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
 from bench_core.results.scores import ItemScores, content_of
-from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
+from bench_core.runs.manifest import MANIFEST_NAME, Manifest, RunFolder
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.rankings.trec import read_run
@@ -50,9 +50,10 @@ def scores_of_run(run: Run, qrels: Qrels, measures: Sequence[Measure], dataset: 
 
 def score_folder(
     folder: RunFolder,
+    manifest: Manifest,
     dataset: Dataset,
-    measures: Sequence[Measure] = (),
-    system: str | None = None,
+    measures: Sequence[Measure],
+    system: str,
     handed_on: Run | None = None,
 ) -> ItemScores:
     """The default and the given measures of a run folder; scored again only if what they are made from has changed.
@@ -60,10 +61,11 @@ def score_folder(
     Measures that were asked for earlier stay: the stored scores only ever know more of the same run.
 
     Args:
-        system: what tables call it; None: what the manifest says.
+        manifest: the folder's, of a run whose file is as the manifest says.
+        system: what tables call it.
         handed_on: the run, as its file holds it, where this process made it.
     """
-    made_from = _made_from(folder.path, dataset.qrels_sha256)
+    made_from = _made_from(manifest.files[RUN_FILE], dataset.qrels_sha256)
     stored = read_scores(folder.path)
     known = [Measure.parse(text) for text in stored.values] if stored and stored.made_from == made_from else []
     wanted = dict.fromkeys([*DEFAULT_MEASURES, *known, *measures])
@@ -71,7 +73,8 @@ def score_folder(
         run = read_canonical_run(folder.path / RUN_FILE) if handed_on is None else handed_on
         stored = summarised(score(run, dataset.qrels, wanted), made_from, dataset.notes())
         write_scores(folder.path, stored)
-    return _of_folder(folder, stored, dataset.card.dataset_id, content_of(dataset.identity), system)
+    found = _of_folder(folder, manifest, stored)
+    return replace(found, dataset=dataset.card.dataset_id, system=system)
 
 
 def _item_scores(stored: StoredScores, dataset: str, system: str) -> ItemScores:
@@ -87,24 +90,26 @@ def _item_scores(stored: StoredScores, dataset: str, system: str) -> ItemScores:
     )
 
 
-def _of_folder(
-    folder: RunFolder, stored: StoredScores, dataset_id: str, content: str, system: str | None = None
-) -> ItemScores:
-    """Stored scores with what the run's manifest adds: notes, and what was used to make it."""
-    manifest = folder.read()
-    recorded = manifest.recorded if manifest else {}
-    found = _item_scores(stored, dataset_id, system or str(recorded.get("system", folder.path.name)))
-    notes = [*stored.notes, *(manifest.notes if manifest else ())]
-    return replace(found, content=content, notes=notes, usage=_usage(recorded), folder=folder.path)
+def _of_folder(folder: RunFolder, manifest: Manifest, stored: StoredScores) -> ItemScores:
+    """Stored scores with what the run's manifest adds: names, notes, and what was used to make it."""
+    dataset: Any = manifest.identity["dataset"]
+    found = _item_scores(stored, dataset["dataset_id"], str(manifest.recorded.get("system", folder.path.name)))
+    return replace(
+        found,
+        content=content_of(dataset),
+        notes=[*stored.notes, *manifest.notes],
+        usage=_usage(manifest.recorded),
+        folder=folder.path,
+    )
 
 
 def _usage(recorded: Mapping[str, Json]) -> dict[str, float]:
     return {kind: value for kind in _USED if isinstance(value := recorded.get(kind), int | float)}
 
 
-def _made_from(folder: Path, qrels_sha256: str) -> dict[str, str]:
+def _made_from(run_sha256: str, qrels_sha256: str) -> dict[str, str]:
     return {
-        "run_sha256": file_sha256(folder / RUN_FILE),
+        "run_sha256": run_sha256,
         "qrels_sha256": qrels_sha256,
         "scoring_version": _SCORING_VERSION,
     }
@@ -128,17 +133,16 @@ def stored_runs(results_dir: Path) -> list[ItemScores]:
             or not (folder.path / RUN_FILE).is_file()
         ):
             continue
-        if stored.made_from != _made_from(folder.path, stored.made_from["qrels_sha256"]):
-            continue
-        dataset: Any = manifest.identity["dataset"]
-        dataset_id, content = dataset["dataset_id"], content_of(dataset)
         made_from = stored.made_from["qrels_sha256"]
-        if judgments.setdefault((dataset_id, content), made_from) != made_from:
+        if stored.made_from != _made_from(file_sha256(folder.path / RUN_FILE), made_from):
+            continue
+        run = _of_folder(folder, manifest, stored)
+        if judgments.setdefault((run.dataset, run.content), made_from) != made_from:
             raise UserError(
-                f"The runs on {dataset_id} were scored against different judgments; run them again with "
+                f"The runs on {run.dataset} were scored against different judgments; run them again with "
                 "`retrieval-bench run`, which scores again without searching."
             )
-        found.append(_of_folder(folder, stored, dataset_id, content))
+        found.append(run)
     names = [(run.dataset, run.content, run.system) for run in found]
     labelled = [
         replace(run, system=f"{run.system} ({run.folder.name[-8:]})") if run.folder and names.count(name) > 1 else run
@@ -156,5 +160,4 @@ def stored_run(folder: Path) -> ItemScores:
     manifest, stored = RunFolder(folder).read(), read_scores(folder)
     if manifest is None or stored is None:
         raise BenchError(f"{folder}: its scores are not there, or cannot be read.")
-    dataset: Any = manifest.identity["dataset"]
-    return _of_folder(RunFolder(folder), stored, dataset["dataset_id"], content_of(dataset))
+    return _of_folder(RunFolder(folder), manifest, stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,14 +72,15 @@ def write_scores(folder: Path, scores: StoredScores) -> None:
     for query_id in next(iter(scores.values.values())):
         cells = [by_query[query_id] for by_query in scores.values.values()]
         writer.writerow([query_id, *("" if cell is None else cell for cell in cells)])
-    write_atomically(folder / PER_QUERY_FILE, buffer.getvalue())
+    per_query = buffer.getvalue()
+    write_atomically(folder / PER_QUERY_FILE, per_query)
     write_score_file(
         folder / SCORES_FILE,
         {
             "format": _FORMAT,
             "made_from": dict(scores.made_from),
             "notes": list(scores.notes),
-            "per_query_sha256": file_sha256(folder / PER_QUERY_FILE),
+            "per_query_sha256": hashlib.sha256(per_query.encode()).hexdigest(),
             "n_queries": scores.counts["queries"],
             "n_missing": scores.counts["missing"],
             "n_unjudged_queries": scores.counts["unjudged"],

@@ -179,6 +179,14 @@ def test_compare_pairs_queries(here):
     assert row["difference_low"] < row["difference"] < row["difference_high"]
 
 
+def test_a_system_of_few_judged_documents_is_flagged(here):
+    result = invoke("compare", "-d", "demo/evidence", "-r", "random", "-r", "bm25", "--format", "json")
+    flagged = [note for note in json.loads(result.stdout)["notes"] if "documents are judged" in note]
+    assert len(flagged) == 1 and flagged[0].startswith("random: only ")
+    other = invoke("compare", "-d", "demo/evidence", "-r", "bm25-qs", "-r", "bm25", "--format", "json")
+    assert "documents are judged" not in other.stdout
+
+
 def test_compare_takes_the_best_where_no_baseline_is_named(here):
     result = invoke("compare", "-d", "demo/evidence", "-r", "bm25", "-r", "bm25-qs", "--format", "json")
     assert [row["system"] for row in json.loads(result.stdout)["rows"]] == ["bm25"]
