@@ -445,6 +445,7 @@ def test_two_processes_at_the_same_run_share_it(here):
         "demo/ehr",
         "-r",
         "bm25",
+        "-v",
     ]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in started]

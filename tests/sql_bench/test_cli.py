@@ -390,8 +390,8 @@ def test_help_imports_nothing_heavy(command):
 # Each is reached by the run after a kill at the one before it.
 KILLED_BEFORE = [
     (r"\.mirror\.json$", 1),
-    (r"/gold--\w+/predictions\.jsonl$", 1),
     (r"/golds--\w+/executions\.jsonl$", 1),
+    (r"/gold--\w+/predictions\.jsonl$", 1),
     (r"/gold--\w+/duckdb--\w+/executions\.jsonl$", 1),
     (r"/gold--\w+/duckdb--\w+/verdicts\.exact\.jsonl$", 1),
     (r"/replay--\w+/duckdb--\w+/manifest\.json$", 2),
