@@ -46,7 +46,7 @@ server.serve_forever()
 
 @click.command()
 @click.option("--requests", "n_requests", default=400, show_default=True)
-@click.option("--seconds", "server_s", default=0.2, show_default=True, help="What the server takes for each request.")
+@click.option("--seconds", "server_s", default=0.2, show_default=True, help="Time the server takes for a request.")
 @click.option("--workers", "worker_counts", type=int, multiple=True, default=(1, 4, 16, 32), show_default=True)
 def main(n_requests: int, server_s: float, worker_counts: tuple[int, ...]) -> None:
     """Print wall time over the ideal one, and the client's CPU time a request, store included."""

@@ -49,10 +49,10 @@ COMMANDS = {
         ["system", "EX %", "difference", "p (Holm)"],
     ),
     "retrieval runs": ("retrieval_bench", ["runs", "list"], ["dataset", "system", "status", "hash"]),
-    "retrieval list": ("retrieval_bench", ["list"], ["name", "what", "status"]),
+    "retrieval list": ("retrieval_bench", ["list"], ["name", "summary", "status"]),
     "sql table": ("sql_bench", ["table"], ["dataset", "system", "EX %"]),
     "sql runs": ("sql_bench", ["runs", "list"], ["dataset", "system", "status", "hash"]),
-    "sql list": ("sql_bench", ["list"], ["name", "what", "status"]),
+    "sql list": ("sql_bench", ["list"], ["name", "summary", "status"]),
 }
 
 

@@ -36,3 +36,10 @@ def test_plain_words(place):
             continue
         found = re.search(r"\banew\b|\b(?:gone|goes|go) on (?:with|from)\b", file.read_text(encoding="utf-8"))
         assert found is None, f"{file}: {found and found.group()}"
+
+
+def test_help_texts_are_no_questions():
+    for package in PACKAGES:
+        for path in (REPOSITORY / package).rglob("*.py"):
+            texts = re.findall(r'help=f?"([^"]*)"', path.read_text(encoding="utf-8"))
+            assert [text for text in texts if RIDDLE.match(text)] == [], path

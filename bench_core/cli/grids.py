@@ -40,7 +40,7 @@ def grid_options(command: Command) -> Command:
             show_default=True,
             metavar="local|ray[:ADDRESS]",
             callback=_known_executor,
-            help="How cells are run: one at a time, or as tasks of a Ray cluster (one is started without ADDRESS).",
+            help="Executor of cells: one at a time, or tasks of a Ray cluster (one is started without ADDRESS).",
         ),
     ):
         command = option(command)

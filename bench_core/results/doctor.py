@@ -46,7 +46,7 @@ def machine_table(words: MachineWords, families: Sequence[FamilyWords]) -> Table
     findings += [(what, "ok", where) for what, where in words.places]
     notes = [f"Not verified by the project: {what} ({why})." for what, why in words.not_verified]
     columns = [
-        Column("what", "what", priority=1, least=30),
+        Column("what", "item", priority=1, least=30),
         Column("state", "state", priority=1),
         Column("detail", "detail", priority=1, wraps=True),
     ]
@@ -73,7 +73,7 @@ def contract_table(specs: Sequence[StageSpec], families: Sequence[FamilyWords]) 
         Column("class", "class"),
         Column("point", "point", priority=1, least=40),
         Column("state", "state", priority=1),
-        Column("failure", "what is wrong", priority=1, wraps=True, optional=True),
+        Column("failure", "failure", priority=1, wraps=True, optional=True),
     ]
     return Table(f"Contract of {', '.join(map(str, specs))}", columns, rows), n_failed
 

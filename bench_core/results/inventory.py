@@ -67,7 +67,7 @@ def inventory_table(kinds: Sequence[Kind]) -> Table:
     columns = [
         Column("kind", "kind"),
         Column("name", "name", priority=1, least=40),
-        Column("summary", "what", priority=1),
+        Column("summary", "summary", priority=1),
         Column("status", "status", priority=1, least=11),
     ]
     return Table("What can be named", columns, rows)
@@ -94,7 +94,7 @@ def details_table(kinds: Sequence[Kind], name: str) -> Table:
 def facts_table(details: Details) -> Table:
     """A name's facts, one a row."""
     rows: list[list[Cell]] = [[key, value] for name, given in details.facts for key, value in _leaves(name, given)]
-    columns = [Column("what", "what", priority=1, least=30), Column("value", "value", priority=1, wraps=True)]
+    columns = [Column("what", "field", priority=1, least=30), Column("value", "value", priority=1, wraps=True)]
     return Table(details.title, columns, rows, details.notes)
 
 

@@ -38,10 +38,14 @@ _PATH = click.Path(path_type=Path)
 @click.option("--retriever", "-r", "retrievers", multiple=True, help=f"{SYSTEM_HELP} Repeatable.")
 @parameter_option
 @click.option("--fuse", "fused", multiple=True, metavar="SYSTEM", help="A system to fuse with the other --fuse ones.")
-@click.option("--method", default="rrf", show_default=True, help="How they are fused; arguments as ,key=value.")
+@click.option("--method", default="rrf", show_default=True, help="Method of fusion; arguments as ,key=value.")
 @click.option("--rerank", "rerankers", multiple=True, help="A reranker for each of these systems; repeatable.")
 @click.option("--depth", type=click.IntRange(min=1), help="Documents a reranker sees [default: 100].")
-@click.option("--keep", type=click.Choice(["reranked", "all"]), help="What stays beside them [default: reranked].")
+@click.option(
+    "--keep",
+    type=click.Choice(["reranked", "all"]),
+    help="Documents that remain [default: reranked].",
+)
 @generator_model_option
 @cache_option
 @allow_remote_option

@@ -33,7 +33,9 @@ _PATH = click.Path(path_type=Path)
 @comparator_option
 @database_options
 @click.option("--per-question", "view", flag_value="questions", help="One row a question instead of the totals.")
-@click.option("--disagreements", "view", flag_value="disagreements", help="Where the comparators differ, by kind.")
+@click.option(
+    "--disagreements", "view", flag_value="disagreements", help="Differences between the comparators, by kind."
+)
 @results_option
 @format_option
 def score(
@@ -80,7 +82,7 @@ def table(dataset: str | None, results_dir: Path, form: Format) -> None:
 @dataset_option
 @click.option("--baseline", "-b", help="The generator the others are compared with [default: the best of them].")
 @generators_option
-@click.option("--comparator", "-c", "comparator", default="answer", show_default=True, help="How results are compared.")
+@click.option("--comparator", "-c", "comparator", default="answer", show_default=True, help="Comparator of results.")
 @permutations_option
 @database_options
 @results_option

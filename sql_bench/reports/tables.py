@@ -177,9 +177,9 @@ def disagreements_table(systems: Sequence[ItemScores]) -> Table:
         for key, question_ids in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
     columns = [
-        Column("first", f"{first.rule} says"),
-        Column("comparator", "where"),
-        Column("second", "says"),
+        Column("first", first.rule),
+        Column("comparator", "other comparator"),
+        Column("second", "its verdict"),
         Column("difference", "difference"),
         Column("n", "questions"),
         Column("examples", f"first {_N_EXAMPLES}"),
@@ -211,7 +211,7 @@ def golds_table(bench: Bench, all_rows: bool) -> Table:
         Column("question_id", "question"),
         Column("outcome", "outcome"),
         Column("n_rows", "rows"),
-        Column("message", "why"),
+        Column("message", "reason"),
     ]
     notes = [
         f"{len(bench.dataset.questions)} questions: {', '.join(f'{n} {kind}' for kind, n in tally.most_common())}."
