@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+from bench_core.data_use import Access, Reach
 from bench_core.identity import Json, identity_hash
 from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse
 from bench_core.llm.reasoning import problem_of
@@ -15,13 +16,16 @@ from bench_core.plugins.requirements import Requirements
 class Remembering:
     """A client whose usable answers are kept, and given again without asking.
 
+    Args:
+        access: of the data that is asked about; None: not said.
+
     Attributes:
         n_asked: how many requests went to the model.
         n_remembered: how many were answered from the store.
     """
 
-    def __init__(self, client: ChatClient, store: ResponseStore) -> None:
-        self._client, self._store = client, store
+    def __init__(self, client: ChatClient, store: ResponseStore, access: Access | None = None) -> None:
+        self._client, self._store, self._access = client, store, access
         self._model = str(client.describe().get("model", ""))
         self.n_asked = self.n_remembered = 0
         self._lock = threading.Lock()
@@ -40,6 +44,11 @@ class Remembering:
         """As the client."""
         return self._client.requires
 
+    @property
+    def reach(self) -> Reach:
+        """Where what is asked goes, by the name of its model."""
+        return Reach(f"the language model {self._model}".rstrip(), self._client.is_remote)
+
     def complete(self, request: ChatRequest) -> ChatResponse:
         """The stored answer; else the client's, which is stored if it can be used.
 
@@ -57,12 +66,12 @@ class Remembering:
                         self.n_asked += 1
                     response = self._client.complete(request)
                     if not problem_of(response, self._model):
-                        self._store.put(Stored(parts, response))
+                        self._store.put(Stored(parts, response, self._access))
                     return response
         with self._lock:
             self.n_remembered += 1
-        return found
+        return self._store.mark(found, self._access).response
 
-    def _usable(self, key: str) -> ChatResponse | None:
+    def _usable(self, key: str) -> Stored | None:
         stored = self._store.get(key)
-        return None if stored is None or problem_of(stored.response, self._model) else stored.response
+        return None if stored is None or problem_of(stored.response, self._model) else stored

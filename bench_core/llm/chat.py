@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 from bench_core.errors import BenchError
-from bench_core.identity import Json
+from bench_core.identity import Json, canonical_json
 from bench_core.plugins.requirements import Requirements
 
-Speaker = Literal["system", "user", "assistant"]
+Speaker = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish that a tool be used.
+
+    Attributes:
+        call_id: what the tool's reply refers to.
+        arguments: as the model wrote them: the text of a JSON object, if the model kept to the form.
+    """
+
+    call_id: str
+    name: str
+    arguments: str
+
+    @property
+    def values(self) -> Mapping[str, Json] | None:
+        """The arguments by name; None where they are no JSON object."""
+        try:
+            found = json.loads(self.arguments or "{}")
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that a model may ask to be done, as it is described to the model.
+
+    Attributes:
+        parameters: JSON Schema of the object of arguments.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        tool_calls: what an assistant's turn asked for, beside or in place of text.
+        tool_call_id: the call that a turn of the role `tool` answers.
+    """
 
     role: Speaker
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +95,26 @@ class ChatRequest:
 
     Attributes:
         sample: tells several answers to one request apart.
+        tools: what the model may ask to be done.
     """
 
     messages: Sequence[Message]
     sampling: Sampling = Sampling()
     sample: int = 0
+    tools: tuple[Tool, ...] = ()
+
+    def sent_texts(self) -> Iterator[str]:
+        """Every text that is sent, once for each time that it is."""
+        for message in self.messages:
+            yield message.content
+            for call in message.tool_calls:
+                yield from (call.call_id, call.name, call.arguments)
+        for tool in self.tools:
+            yield from (tool.name, tool.description, canonical_json(tool.parameters))
 
 
-Finish = Literal["stop", "length", "refused"]
-"""Why an answer ended: by itself (or at a stop text), at the most tokens, or because the model would not answer."""
+Finish = Literal["stop", "length", "refused", "tool_calls"]
+"""Why an answer ended: by itself (or at a stop text), at the most tokens, by a refusal, or to have tools used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +133,7 @@ class ChatResponse:
         text: all the model said, without what its endpoint gave as reasoning.
         reasoning: what the endpoint gave as reasoning, in a field of its own.
         seconds: how long it took, retries left out.
+        tool_calls: what the model asks to be done, where it ended for that.
     """
 
     text: str
@@ -85,6 +141,7 @@ class ChatResponse:
     finish: Finish = "stop"
     usage: Usage = Usage()
     seconds: float = 0.0
+    tool_calls: tuple[ToolCall, ...] = ()
 
     @property
     def problem(self) -> str:
@@ -93,7 +150,7 @@ class ChatResponse:
             return "refused"
         if self.finish == "length":
             return "cut off"
-        return "" if self.text.strip() else "empty"
+        return "" if self.text.strip() or self.tool_calls else "empty"
 
 
 class NoAnswer(BenchError):

@@ -149,14 +149,15 @@ def _is_recent(entry: Entry, now: float) -> bool:
 
 def _estimate(request: ChatRequest) -> Usage:
     """Tokens before they are counted: rather too many of the answer, which may take all it is allowed."""
-    n_characters = sum(len(message.content) for message in request.messages)
+    n_characters = sum(map(len, request.sent_texts()))
     return Usage(n_characters // _CHARACTERS_A_TOKEN + 1, request.sampling.max_tokens or _TOKENS_OF_AN_ANSWER)
 
 
 def _most(request: ChatRequest) -> Usage:
     """The most tokens that a request can use."""
-    n_bytes = sum(len(message.content.encode("utf-8", "replace")) for message in request.messages)
-    frames = _TOKENS_OF_A_FRAME * (len(request.messages) + 1)
+    n_bytes = sum(len(text.encode("utf-8", "replace")) for text in request.sent_texts())
+    n_calls = sum(len(message.tool_calls) for message in request.messages)
+    frames = _TOKENS_OF_A_FRAME * (len(request.messages) + n_calls + len(request.tools) + 1)
     return Usage(n_bytes + frames, request.sampling.max_tokens or _TOKENS_OF_AN_ANSWER)
 
 

@@ -44,7 +44,9 @@ def is_reasoning_model(model: str) -> bool:
 
 def problem_of(response: ChatResponse, model: str) -> str:
     """As `ChatResponse.problem`, and `empty` too where a model only reasoned."""
-    return response.problem or ("" if answer_part(response.text, model).text else "empty")
+    if response.problem or response.tool_calls:
+        return response.problem
+    return "" if answer_part(response.text, model).text else "empty"
 
 
 def _known_rule(model: str) -> RuleName | None:

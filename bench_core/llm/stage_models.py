@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
+from bench_core.data_use import Access
 from bench_core.errors import UserError
 from bench_core.identity import identity_hash
 from bench_core.llm.caching import Remembering
@@ -31,12 +33,18 @@ class LanguageModelSettings:
         store_dir: where answers are kept.
         model: the model of stages that name none.
         ledger_dir: where all workers of a run count requests and money together; None: this process counts its own.
+        access: of the dataset that the stages work on; stored answers keep it. None: not said.
     """
 
     store_dir: Path = field(default_factory=default_store_dir)
     model: str = ""
     ledger_dir: Path | None = None
+    access: Access | None = None
     _clients: dict[tuple[str, ClientOptions], ChatClient] = field(default_factory=dict, repr=False, compare=False)
+
+    def for_access(self, access: Access) -> LanguageModelSettings:
+        """The same, with the same models, for a dataset of this access."""
+        return replace(self, access=access)
 
     def client(self, model: str, options: ClientOptions) -> Remembering:
         """A model with its stored answers.
@@ -47,12 +55,29 @@ class LanguageModelSettings:
         key = (model, options)
         if key not in self._clients:
             self._clients[key] = create_client(model, options, self._ledger(model, options))
-        return Remembering(self._clients[key], ResponseStore(self.store_dir))
+        return Remembering(self._clients[key], ResponseStore(self.store_dir), self.access)
 
     def _ledger(self, model: str, options: ClientOptions) -> FileLedger | None:
         if self.ledger_dir is None:
             return None
         return FileLedger(self.ledger_dir / f"{identity_hash({'model': model, 'options': asdict(options)})[:16]}.json")
+
+
+Stage = TypeVar("Stage")
+
+
+@dataclass(frozen=True)
+class Modelled(Generic[Stage]):
+    """A stage with the model that it was given.
+
+    Attributes:
+        client: None where the class takes none.
+        n_at_once: requests that may be under way.
+    """
+
+    stage: Stage
+    client: Remembering | None
+    n_at_once: int
 
 
 @dataclass(frozen=True)
@@ -88,3 +113,26 @@ def with_model(family: Family, spec: StageSpec, settings: LanguageModelSettings)
     if options.n_at_once < 1:
         raise UserError(f"{what}: n_at_once={options.n_at_once} does not fit: it must be at least 1.")
     return ModelledStage(rest, settings.client(model, options) if model else None, options.n_at_once)
+
+
+def create_with_model(
+    family: Family, spec: StageSpec, settings: LanguageModelSettings, **injected: Any
+) -> Modelled[Any]:
+    """A stage as a user names it, with its model where its class takes one by the keyword-only argument `client`.
+
+    Args:
+        injected: as for `Family.create`.
+
+    Raises:
+        UserError: no such stage, model or argument, or the class cannot do without a model and none is named.
+    """
+    found = with_model(family, spec, settings)
+    client = inspect.signature(family.load(spec.name)).parameters.get("client")
+    if client is not None and client.default is inspect.Parameter.empty and found.client is None:
+        raise UserError(
+            f"{family.kind} {spec.name} needs a language model: add ,llm=hf:FOLDER or ,llm=http://HOST/v1#MODEL, or "
+            "--generator-model."
+        )
+    given = {} if client is None or found.client is None else {"client": found.client}
+    stage = family.create(found.spec, **given, n_at_once=found.n_at_once, **injected)
+    return Modelled(stage, found.client, found.n_at_once)

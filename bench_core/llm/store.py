@@ -1,7 +1,8 @@
 """Answers on disk, one JSON file each, found by everything they were made from.
 
 `<root>/<first two digits>/<key>.json`, the key being the sha256 of endpoint, model, what is sent beside the request,
-messages, sampling and sample number. The files are their owner's alone: the texts may be patients'.
+messages, sampling and sample number: of these only what is set, so that a field that comes later changes no key.
+The files are their owner's alone, since the texts may be patients'; each says whether it was made of credentialed data.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench_core.artifacts import OWNERS_FILE, OWNERS_FOLDER, read_json, write_atomically, write_json
+from bench_core.data_use import Access, check_export
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, identity_hash
-from bench_core.llm.chat import ChatRequest, ChatResponse, Usage
+from bench_core.llm.chat import ChatRequest, ChatResponse, ToolCall, Usage
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SCHEMA_VERSION = 1
+_STRICTNESS: tuple[Access | None, ...] = (None, "public", "credentialed")
 # Lock files cannot be deleted safely while others may wait for them, so there is a bounded number, each for many keys:
 # 65,536, of which two requests under way seldom want the same.
 _DIGITS_OF_A_LOCK = 4
@@ -28,10 +34,16 @@ _DIGITS_OF_A_LOCK = 4
 
 @dataclass(frozen=True)
 class Stored:
-    """One answer with all it was made from."""
+    """One answer with all it was made from.
+
+    Attributes:
+        access: of the dataset that it was asked for; None: not said, as in files of earlier versions. No part of the
+            key: what is asked decides what is answered.
+    """
 
     made_from: Mapping[str, Json]
     response: ChatResponse
+    access: Access | None = None
 
     @property
     def key(self) -> str:
@@ -40,7 +52,11 @@ class Stored:
 
     def as_json(self) -> dict[str, Any]:
         """The content of its file."""
-        return {"schema_version": SCHEMA_VERSION, "made_from": self.made_from, "response": asdict(self.response)}
+        response = asdict(self.response)
+        if not self.response.tool_calls:
+            del response["tool_calls"]
+        content = {"schema_version": SCHEMA_VERSION, "made_from": self.made_from, "response": response}
+        return {**content, "access": self.access} if self.access else content
 
     @classmethod
     def from_json(cls, content: Any, path: Path, line: int | None = None) -> Stored:
@@ -52,9 +68,11 @@ class Stored:
         try:
             if content["schema_version"] != SCHEMA_VERSION:
                 raise BadFile(path, f"expected an answer of schema version {SCHEMA_VERSION}", line)
-            fields = dict(content["response"])
-            stored = cls(dict(content["made_from"]), ChatResponse(**{**fields, "usage": Usage(**fields["usage"])}))
-        except (KeyError, TypeError, ValueError) as error:
+            access = content.get("access")
+            if access not in (None, "public", "credentialed"):
+                raise BadFile(path, f"expected access to be public or credentialed and found {access!r}", line)
+            stored = cls(dict(content["made_from"]), _response(content["response"]), access)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadFile(path, f"expected a stored answer ({error})", line) from error
         if stored.response.problem:
             raise BadFile(path, f"this answer is {stored.response.problem}, and such are not stored", line)
@@ -68,11 +86,31 @@ def made_from(client: Mapping[str, Json], request: ChatRequest) -> dict[str, Jso
         client: what `ChatClient.describe` gives.
     """
     return {
+        **what_is_set(request),
         "client": dict(client),
-        "messages": [asdict(message) for message in request.messages],
+        "messages": [what_is_set(message) for message in request.messages],
         "sampling": request.sampling.describe(),
         "sample": request.sample,
     }
+
+
+def what_is_set(value: DataclassInstance) -> dict[str, Json]:
+    """The fields of a data class as JSON: those without a default, and those that differ from it."""
+    return {
+        item.name: _as_json(getattr(value, item.name))
+        for item in fields(value)
+        if _default_of(item) is MISSING or getattr(value, item.name) != _default_of(item)
+    }
+
+
+def _default_of(item: Field[Any]) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def _as_json(value: Any) -> Json:
+    if is_dataclass(value) and not isinstance(value, type):
+        return what_is_set(value)
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 class ResponseStore:
@@ -118,27 +156,43 @@ class ResponseStore:
             if stored is not None:
                 yield stored
 
-    def statistics(self) -> list[tuple[str, int, int, int]]:
-        """For each model: its name, answers, prompt tokens, completion tokens."""
-        answers: Counter[str] = Counter()
-        prompt: Counter[str] = Counter()
-        completion: Counter[str] = Counter()
+    def statistics(self) -> list[tuple[str, int, int, int, int]]:
+        """For each model: its name, answers, prompt tokens, completion tokens, answers of credentialed data."""
+        counts: dict[str, Counter[str]] = {}
         for stored in self:
-            model = model_name(stored)
-            answers[model] += 1
-            prompt[model] += stored.response.usage.prompt_tokens or 0
-            completion[model] += stored.response.usage.completion_tokens or 0
-        return [(model, answers[model], prompt[model], completion[model]) for model in sorted(answers)]
-
-    def export(self, path: Path, model: str = "") -> int:
-        """Write all answers, or those of one model, as gzipped JSON lines in the order of their keys."""
-        lines = [
-            json.dumps(stored.as_json(), sort_keys=True, ensure_ascii=False)
-            for stored in self
-            if not model or model_name(stored) == model
+            usage = stored.response.usage
+            counts.setdefault(model_name(stored), Counter()).update(
+                answers=1,
+                prompt=usage.prompt_tokens or 0,
+                completion=usage.completion_tokens or 0,
+                credentialed=stored.access == "credentialed",
+            )
+        return [
+            (model, found["answers"], found["prompt"], found["completion"], found["credentialed"])
+            for model, found in sorted(counts.items())
         ]
-        if not lines:
+
+    def mark(self, stored: Stored, access: Access | None) -> Stored:
+        """Let a stored answer say that it was used for data of this access; the strictest stays."""
+        if _STRICTNESS.index(access) <= _STRICTNESS.index(stored.access):
+            return stored
+        marked = replace(stored, access=access)
+        with self.being_made(stored.key):
+            self.put(marked)
+        return marked
+
+    def export(self, path: Path, model: str = "", may_be_credentialed: bool = False) -> int:
+        """Write all answers, or those of one model, as gzipped JSON lines in the order of their keys.
+
+        Raises:
+            UserError: there is none; or one was made of credentialed data, or does not say of which, and that is not
+                allowed.
+        """
+        found = [stored for stored in self if not model or model_name(stored) == model]
+        if not found:
             raise UserError(f"There is no answer{f' of {model}' if model else ''} to export in {self.root}.")
+        check_export(str(path), (stored.access for stored in found), may_be_credentialed)
+        lines = [json.dumps(stored.as_json(), sort_keys=True, ensure_ascii=False) for stored in found]
         write_atomically(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0), OWNERS_FILE)
         return len(lines)
 
@@ -159,10 +213,15 @@ class ResponseStore:
         except (OSError, EOFError, UnicodeDecodeError) as error:
             raise BadFile(path, f"expected a gzipped archive of answers ({error})") from error
         answers = [_answer_of_line(line, path, number) for number, line in enumerate(lines, start=1)]
-        new = [stored for stored in answers if self.get(stored.key) is None]
-        for stored in new:
-            self.put(stored)
-        return len(new), len(answers) - len(new)
+        n_new = 0
+        for stored in answers:
+            there = self.get(stored.key)
+            if there is None:
+                self.put(stored)
+                n_new += 1
+            else:
+                self.mark(there, stored.access)
+        return n_new, len(answers) - n_new
 
     def prune(self, model: str = "") -> int:
         """Delete all answers, or those of one model; returns how many."""
@@ -195,6 +254,16 @@ def model_name(stored: Stored) -> str:
     """The model an answer is of."""
     client: Any = stored.made_from["client"]
     return str(client.get("model", client))
+
+
+def _response(content: Any) -> ChatResponse:
+    """A response out of the fields of it that were set.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: they are of another form.
+    """
+    calls = tuple(ToolCall(**call) for call in content.get("tool_calls", ()))
+    return ChatResponse(**{**content, "usage": Usage(**content["usage"]), "tool_calls": calls})
 
 
 def _answer_of_line(line: str, path: Path, number: int) -> Stored:

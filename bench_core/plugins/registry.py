@@ -216,6 +216,13 @@ def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -
     return {key: _convert(value, key, parameters[key], hints, what) for key, value in arguments.items()}
 
 
+def plugin_file(cls: type[Any]) -> Path | None:
+    """The user's file that a class was read from; None for one of an importable module."""
+    if not cls.__module__.startswith(_PLUGIN_PREFIX):
+        return None
+    return Path(str(sys.modules[cls.__module__].__file__)).resolve()
+
+
 def _first_line(cls: type[Any]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -79,9 +79,3 @@ class StageBase(PluginBase):
     def notes(self) -> Sequence[str]:
         """See `Stage`: none."""
         return ()
-
-
-def any_remote(parts: Iterable[bool | None]) -> bool | None:
-    """Whether texts leave this machine through one of several stages; None where none says so and one does not say."""
-    said = set(parts)
-    return True if True in said else None if None in said else False

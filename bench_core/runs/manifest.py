@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench_core.artifacts import file_sha256, read_json, write_json
+from bench_core.data_use import shown_of_error
 from bench_core.errors import BadFile
 from bench_core.identity import Json, identity_hash
 from bench_core.machine.environment import memory_bytes
@@ -124,7 +125,7 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            manifest.status, manifest.error = "failed", f"{type(error).__name__}: {error}"
+            manifest.status, manifest.error = "failed", shown_of_error(error)
             self._write(manifest)
             raise
         if manifest.status == "started":

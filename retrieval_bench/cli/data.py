@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench_core.cli.options import permission_options
 from bench_core.cli.output import say
 from retrieval_bench.cli.options import (
-    allow_remote_option,
     dataset_option,
     indexes_option,
     parameter_option,
@@ -18,7 +18,7 @@ from retrieval_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from bench_core.data_use import Permission
 
 _PATH = click.Path(path_type=Path)
 
@@ -63,13 +63,13 @@ def import_upstream(benchmark: str, clone: Path) -> None:
 @dataset_option
 @retriever_option
 @parameter_option
-@allow_remote_option
+@permission_options
 @indexes_option
-def index(dataset: str, retriever: str, parameters: Sequence[str], allow_remote: bool, indexes_dir: Path) -> None:
+def index(dataset: str, retriever: str, parameters: Sequence[str], permission: Permission, indexes_dir: Path) -> None:
     """Write a retriever's index of a dataset, or say that it is there."""
+    from bench_core.data_use import check, readable_by_its_owner_only
     from bench_core.machine.progress import working
     from bench_core.plugins.registry import StageSpec
-    from retrieval_bench.data_use import check_data_use, readable_by_its_owner_only
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline.system import FirstStage
     from retrieval_bench.retrievers.base import create_retriever
@@ -78,8 +78,8 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], allow_remote:
     loaded = load_dataset(dataset)
     dataset_id, spec = loaded.card.dataset_id, StageSpec.parse(retriever, parameters)
     created = create_retriever(spec, loaded.card)
-    check_data_use(loaded.card, FirstStage(str(spec), created), allow_remote)
-    with readable_by_its_owner_only(loaded.card), working(f"indexing {dataset_id}"):
+    check(str(spec), dataset_id, loaded.card.access, FirstStage(str(spec), created).reaches, permission)
+    with readable_by_its_owner_only(loaded.card.access), working(f"indexing {dataset_id}"):
         folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
     say(f"{spec} on {dataset_id}: the index {done}.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from bench_core.cli.cache import cache_group
 from bench_core.cli.group import BenchGroup
-from retrieval_bench.cli.cache import cache
+from retrieval_bench.cli.cache import explain
 from retrieval_bench.cli.data import fetch, import_upstream, index
 from retrieval_bench.cli.inventory import doctor, list_command, runs, show
 from retrieval_bench.cli.running import run
@@ -23,6 +24,6 @@ main.add_sections(
         "See what there is": [list_command, show, doctor],
         "Prepare": [fetch, import_upstream, index],
         "Run and score": [run, score, table, compare, gains],
-        "Keep": [runs, cache],
+        "Keep": [runs, cache_group(explain)],
     }
 )

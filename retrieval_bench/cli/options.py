@@ -28,24 +28,6 @@ parameter_option = click.option(
     metavar="KEY=VALUE",
     help="An argument of every retriever named; repeatable.",
 )
-generator_model_option = click.option(
-    "--generator-model",
-    default="",
-    metavar="MODEL",
-    help="Language model of generators that name none: hf:ID, openai:MODEL or http://HOST/v1#MODEL.",
-)
-cache_option = click.option(
-    "--cache",
-    "cache_dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of language models' answers [default: the user's cache].",
-)
-allow_remote_option = click.option(
-    "--allow-remote-for-credentialed",
-    "allow_remote",
-    is_flag=True,
-    help="Text of credentialed datasets may go to other machines.",
-)
 indexes_option = click.option(
     "--indexes",
     "indexes_dir",

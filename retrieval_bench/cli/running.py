@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_core.cli.grids import GridRun, close_check, close_grid, grid_options, ledger_of
-from bench_core.cli.options import format_option, results_option
+from bench_core.cli.options import (
+    cluster_option,
+    format_option,
+    language_model_options,
+    permission_options,
+    results_option,
+)
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
 from retrieval_bench.cli.options import (
     DATASET_HELP,
     SYSTEM_HELP,
-    allow_remote_option,
-    cache_option,
-    generator_model_option,
     indexes_option,
     measure_option,
     parameter_option,
@@ -26,7 +29,9 @@ from retrieval_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from bench_core.data_use import Permission
     from bench_core.errors import BenchError
+    from bench_core.llm.stage_models import LanguageModelSettings
     from bench_core.results.scores import ItemScores
     from retrieval_bench.scoring.measures import Measure
 
@@ -46,9 +51,9 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["reranked", "all"]),
     help="Documents that remain [default: reranked].",
 )
-@generator_model_option
-@cache_option
-@allow_remote_option
+@language_model_options
+@permission_options
+@cluster_option
 @click.option(
     "--experiment", "-e", type=_PATH, help="YAML file of datasets and systems; --dataset replaces its datasets."
 )
@@ -67,9 +72,8 @@ def run(
     rerankers: Sequence[str],
     depth: int | None,
     keep: str | None,
-    generator_model: str,
-    cache_dir: Path | None,
-    allow_remote: bool,
+    models: LanguageModelSettings,
+    permission: Permission,
     experiment: Path | None,
     k: int | None,
     measure_texts: Sequence[str],
@@ -86,7 +90,6 @@ def run(
     What is there already and whole is not made again. Where one system fails, the others go on.
     """
     from bench_core.errors import UserError
-    from bench_core.llm.stage_models import default_store_dir
     from bench_core.machine.disk import check_room
     from bench_core.runs.config import load_config
     from bench_core.runs.grid import RemoteWork
@@ -110,9 +113,8 @@ def run(
         raise UserError("Give --dataset and --retriever (or --fuse), or --experiment FILE.")
     measures = parse_measures(measure_texts)
     settings = CellSettings(
-        results_dir, indexes_dir, cache_dir or default_store_dir(), generator_model, allow_remote,
-        tuple(map(str, measures)),
-    )  # fmt: skip
+        results_dir, indexes_dir, models.store_dir, models.model, permission, tuple(map(str, measures))
+    )
     report = Reporter(say, is_verbose)
     check_room([results_dir, indexes_dir, settings.store_dir])
     planner = Planner(settings, report)
@@ -123,7 +125,8 @@ def run(
     with ledger_of(executor, results_dir) as ledger_dir:
         shared = replace(settings, ledger_dir=ledger_dir)
         work = RemoteWork(WORK, shared.as_text(), [results_dir, indexes_dir, settings.store_dir])
-        result = GridRun(executor, report).run(planned, lambda: RetrievalWork(settings, report), work)
+        grid_run = GridRun(executor, report, permission.cluster_is_ours)
+        result = grid_run.run(planned, lambda: RetrievalWork(settings, report), work)
     runs = [finished.value for finished in result.finished if finished.value is not None]
     if runs:
         print_table(scores_table(runs, measures), form)
@@ -132,33 +135,31 @@ def run(
 
 @dataclass(frozen=True)
 class Where:
-    """Folders, and what may leave this machine."""
+    """Folders, language models, and what may leave this machine."""
 
     results_dir: Path
     indexes_dir: Path
-    cache_dir: Path | None
-    allow_remote: bool
+    models: LanguageModelSettings
+    permission: Permission
 
 
 def outcomes(
     pairs: Sequence[tuple[str, str]],
     parameters: Sequence[str],
-    generator_model: str,
     k: int | None,
     where: Where,
     measures: Sequence[Measure],
 ) -> Iterator[ItemScores | BenchError]:
     """Run pairs of a dataset and a system, in order; what fails for another reason than the user's mistake is given."""
     from bench_core.errors import BenchError, UserError
-    from bench_core.llm.stage_models import default_store_dir
     from bench_core.runs.grid import Failure
     from bench_core.runs.reporter import Reporter
     from retrieval_bench.pipeline.cells import CellSettings, Order, Planner, RetrievalWork
 
+    models, texts = where.models, tuple(map(str, measures))
     settings = CellSettings(
-        where.results_dir, where.indexes_dir, where.cache_dir or default_store_dir(), generator_model,
-        where.allow_remote, tuple(map(str, measures)),
-    )  # fmt: skip
+        where.results_dir, where.indexes_dir, models.store_dir, models.model, where.permission, texts
+    )
     report = Reporter(say)
     orders = [Order(name, text, tuple(parameters), k) for name, text in pairs]
     for planned in Planner(settings, report).plan(orders):  # a misspelt system is reported before a corpus is read

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_core.cli.options import format_option, permutations_option, results_option
+from bench_core.cli.options import (
+    format_option,
+    language_model_options,
+    permission_options,
+    permutations_option,
+    results_option,
+)
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
 from retrieval_bench.cli.options import (
     DATASET_HELP,
     SYSTEM_HELP,
-    allow_remote_option,
-    cache_option,
     dataset_option,
-    generator_model_option,
     indexes_option,
     measure_option,
     parse_measures,
@@ -25,7 +28,8 @@ from retrieval_bench.cli.options import (
 from retrieval_bench.cli.running import Where, outcomes
 
 if TYPE_CHECKING:
-    pass
+    from bench_core.data_use import Permission
+    from bench_core.llm.stage_models import LanguageModelSettings
 
 _PATH = click.Path(path_type=Path)
 
@@ -103,9 +107,8 @@ def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, 
 @click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
 @click.option("-k", "k", type=click.IntRange(min=1), help="Documents kept for each query [default: the dataset's own].")
 @permutations_option
-@generator_model_option
-@cache_option
-@allow_remote_option
+@language_model_options
+@permission_options
 @results_option
 @indexes_option
 @format_option
@@ -116,9 +119,8 @@ def compare(
     measure_text: str,
     k: int | None,
     n_permutations: int,
-    generator_model: str,
-    cache_dir: Path | None,
-    allow_remote: bool,
+    models: LanguageModelSettings,
+    permission: Permission,
     results_dir: Path,
     indexes_dir: Path,
     form: Format,
@@ -138,9 +140,9 @@ def compare(
     if len(set(texts)) < len(texts):
         raise UserError("A system cannot be compared with itself; name each one once.")
     pairs = [(dataset, text) for text in texts]
-    where = Where(results_dir, indexes_dir, cache_dir, allow_remote)
+    where = Where(results_dir, indexes_dir, models, permission)
     runs = []
-    for outcome in outcomes(pairs, (), generator_model, k, where, [measure]):
+    for outcome in outcomes(pairs, (), k, where, [measure]):
         if isinstance(outcome, BenchError):
             raise outcome
         runs.append(outcome)
@@ -152,9 +154,8 @@ def compare(
 @dataset_option
 @click.option("--retriever", "-r", "retriever", required=True, help="A system that generates, as 'hyde > bm25'.")
 @click.option("--measure", "-m", "measure_text", default="ndcg@10", show_default=True, help="The measure compared.")
-@generator_model_option
-@cache_option
-@allow_remote_option
+@language_model_options
+@permission_options
 @results_option
 @indexes_option
 @format_option
@@ -162,15 +163,13 @@ def gains(
     dataset: str,
     retriever: str,
     measure_text: str,
-    generator_model: str,
-    cache_dir: Path | None,
-    allow_remote: bool,
+    models: LanguageModelSettings,
+    permission: Permission,
     results_dir: Path,
     indexes_dir: Path,
     form: Format,
 ) -> None:
     """Show query by query what generation changed, what it brought, and what a gained point has cost."""
-    from bench_core.llm.stage_models import LanguageModelSettings, default_store_dir
     from bench_core.runs.reporter import Reporter
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline.run import Workspace
@@ -179,7 +178,6 @@ def gains(
     from retrieval_bench.scoring.measures import Measure
 
     loaded = load_dataset(dataset)
-    models = LanguageModelSettings(cache_dir or default_store_dir(), generator_model)
     system = create_system(retriever, Setting(loaded.card, (), models))
-    workspace = Workspace(results_dir, indexes_dir, Reporter(say, is_verbose=True), allow_remote)
+    workspace = Workspace(results_dir, indexes_dir, Reporter(say, is_verbose=True), permission)
     print_table(gains_table(loaded, system, loaded.card.k, workspace, Measure.parse(measure_text)), form)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bench_core.data_use import Access
 from bench_core.errors import UserError
 from bench_core.plugins.registry import did_you_mean
 from retrieval_bench.datasets.tasks import TASKS
-
-Access = Literal["public", "credentialed"]
-"""Whether a dataset's text may be sent to other machines."""
 
 IdenticalIds = Literal["keep", "drop"]
 """What becomes of a document that has the query's own id where vectors are searched: it stays, or is left out."""

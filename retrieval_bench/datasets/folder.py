@@ -16,9 +16,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench_core.data_use import Access
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import read_lines
-from retrieval_bench.datasets.card import Access, DatasetCard
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase, UnknownIds
 from retrieval_bench.datasets.records import Duplicates, read_corpus, read_qrels_objects, read_queries
 from retrieval_bench.rankings.trec import read_qrels

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench_core.data_use import NO_PERMISSION, Permission, check
 from bench_core.errors import UserError
 from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.llm.stage_models import LanguageModelSettings
@@ -16,7 +17,6 @@ from bench_core.plugins.stage import Stage
 from bench_core.results.scores import ItemScores
 from bench_core.runs.grid import Cell, Failure, Finished, attempt
 from bench_core.runs.reporter import Reporter
-from retrieval_bench.data_use import check_data_use
 from retrieval_bench.datasets.dataset import Dataset, load_dataset
 from retrieval_bench.pipeline.run import Workspace, make_run, run_system
 from retrieval_bench.pipeline.system import FirstStage, Fused, Generated, Reranked, Setting, System, create_system
@@ -43,7 +43,7 @@ class CellSettings:
     indexes_dir: Path
     store_dir: Path
     generator_model: str = ""
-    allow_remote: bool = False
+    permission: Permission = NO_PERMISSION
     measures: tuple[str, ...] = ()
     ledger_dir: Path | None = None
 
@@ -59,7 +59,8 @@ class CellSettings:
             name: Path(content[name]) if content[name] is not None else None
             for name in ("results_dir", "indexes_dir", "store_dir", "ledger_dir")
         }
-        return cls(**{**content, **paths, "measures": tuple(content["measures"])})
+        permission = Permission.of_json(content["permission"])
+        return cls(**{**content, **paths, "permission": permission, "measures": tuple(content["measures"])})
 
     def models(self) -> LanguageModelSettings:
         """How stages ask language models."""
@@ -67,7 +68,7 @@ class CellSettings:
 
     def workspace(self, report: Reporter) -> Workspace:
         """Where runs go."""
-        return Workspace(self.results_dir, self.indexes_dir, report, self.allow_remote)
+        return Workspace(self.results_dir, self.indexes_dir, report, self.permission)
 
 
 def _plain(value: Any) -> Json:
@@ -139,7 +140,8 @@ class Planner:
     def _cell(self, order: Order, dataset: Dataset) -> Cell:
         setting = Setting(dataset.card, order.parameters, self._models)
         system = create_system(order.system, setting)
-        check_data_use(dataset.card, system, self._settings.allow_remote)
+        card = dataset.card
+        check(system.label, card.dataset_id, card.access, system.reaches, self._settings.permission)
         check_installed(system)
         return _cell_of(order, system, dataset, order.k or dataset.card.k)
 

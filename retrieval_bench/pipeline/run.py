@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_core.artifacts import locked, write_atomically
+from bench_core.data_use import NO_PERMISSION, RECORD, Permission, check, readable_by_its_owner_only, recorded_use
 from bench_core.identity import Json
 from bench_core.machine.progress import working
 from bench_core.results.scores import ItemScores
 from bench_core.runs.manifest import Manifest, RunFolder
 from bench_core.runs.reporter import Reporter
-from retrieval_bench.data_use import check_data_use, readable_by_its_owner_only
 from retrieval_bench.datasets.dataset import Dataset
 from retrieval_bench.pipeline.fuse import fuse
 from retrieval_bench.pipeline.generate import generate
@@ -35,13 +35,13 @@ class Workspace:
     """Where runs and indexes are kept, and who is told what is done or skipped.
 
     Attributes:
-        allow_remote: text of a credentialed dataset may leave this machine.
+        permission: what the user says about text of credentialed datasets.
     """
 
     results_dir: Path
     indexes_dir: Path
     tell: Reporter
-    allow_remote: bool = False
+    permission: Permission = NO_PERMISSION
 
 
 def run_system(
@@ -60,7 +60,7 @@ def run_system(
     folder, shown = finished.folder, _shown(system, k, dataset)
     # ranx compiles for half a minute when it is used for the first time.
     doing = working(f"score {system.label} on {dataset.card.dataset_id}")
-    with readable_by_its_owner_only(dataset.card), locked(folder.path), doing:
+    with readable_by_its_owner_only(dataset.card.access), locked(folder.path), doing:
         return score_folder(folder, finished.manifest, dataset, measures, shown, finished.handed_on)
 
 
@@ -70,9 +70,10 @@ def make_run(dataset: Dataset, system: System, k: int, workspace: Workspace) -> 
     Raises:
         BenchError: a stage broke its contract.
     """
-    check_data_use(dataset.card, system, workspace.allow_remote)
+    card = dataset.card
+    check(system.label, card.dataset_id, card.access, system.reaches, workspace.permission)
     dataset.check()
-    with readable_by_its_owner_only(dataset.card):
+    with readable_by_its_owner_only(card.access):
         return _complete_run(dataset, system, k, workspace)
 
 
@@ -98,7 +99,7 @@ def _complete_run(dataset: Dataset, system: System, k: int, workspace: Workspace
             write_atomically(folder.path / RUN_FILE, run_bytes(run, system.name))
             folder.add_files(manifest, [RUN_FILE])
             manifest.recorded["system"] = _shown(system, k, dataset)
-            manifest.recorded["data_use"] = {"access": dataset.card.access, "sent_to_other_machines": system.is_remote}
+            manifest.recorded[RECORD] = recorded_use(dataset.card.access, system.reaches, workspace.permission)
         workspace.tell.made(f"{what}: {len(dataset.queries)} queries done.")
     # A run file says nothing of queries for which nothing was found.
     return FinishedRun(folder, manifest, {query_id: ranking for query_id, ranking in run.items() if ranking})

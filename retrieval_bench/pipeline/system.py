@@ -19,17 +19,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from bench_core.data_use import Reach
 from bench_core.errors import UserError
 from bench_core.identity import Json
+from bench_core.llm.caching import Remembering
 from bench_core.llm.stage_models import LanguageModelSettings
+from bench_core.plugins.reach import reach_of
 from bench_core.plugins.registry import StageSpec, did_you_mean
 from bench_core.plugins.requirements import Requirements, all_of
-from bench_core.plugins.stage import any_remote
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.fusion.fusion import Fusion, create_fusion
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.generation import Generation, create_generation
-from retrieval_bench.rerankers.base import RERANKERS, create_reranker
+from retrieval_bench.rerankers.base import RERANKERS, reranker_with_model
 from retrieval_bench.retrievers.base import create_retriever, full_description
 from retrieval_bench.types import Reranker, Retriever
 
@@ -59,9 +61,9 @@ class FirstStage:
         return self.retriever.describe().approximate
 
     @property
-    def is_remote(self) -> bool | None:
-        """Whether texts leave this machine; None: not said."""
-        return self.retriever.is_remote
+    def reaches(self) -> tuple[Reach, ...]:
+        """Where its parts send texts."""
+        return (reach_of(self.retriever),)
 
     @property
     def requires(self) -> Requirements:
@@ -80,6 +82,7 @@ class Reranked:
     Attributes:
         depth: how many of them the reranker sees.
         keep: what becomes of the others.
+        client: the language model that the reranker asks, if it asks one.
     """
 
     label: str
@@ -87,6 +90,7 @@ class Reranked:
     reranker: Reranker
     depth: int
     keep: Keep
+    client: Remembering | None = None
 
     @property
     def name(self) -> str:
@@ -99,14 +103,15 @@ class Reranked:
         return self.over.is_approximate
 
     @property
-    def is_remote(self) -> bool | None:
-        """Whether texts leave this machine; None: not said."""
-        return any_remote((self.over.is_remote, self.reranker.is_remote))
+    def reaches(self) -> tuple[Reach, ...]:
+        """Where its parts send texts."""
+        return (*self.over.reaches, reach_of(self.reranker), *((self.client.reach,) if self.client else ()))
 
     @property
     def requires(self) -> Requirements:
         """What it occupies while it works."""
-        return all_of((self.over.requires, self.reranker.requires))
+        model = (self.client.requires,) if self.client else ()
+        return all_of((self.over.requires, self.reranker.requires, *model))
 
     def describe(self) -> dict[str, Json]:
         """What its results depend on."""
@@ -133,9 +138,9 @@ class Fused:
         return any(system.is_approximate for system in self.of)
 
     @property
-    def is_remote(self) -> bool | None:
-        """Whether texts leave this machine; None: not said."""
-        return any_remote(system.is_remote for system in self.of)
+    def reaches(self) -> tuple[Reach, ...]:
+        """Where its parts send texts."""
+        return tuple(reach for system in self.of for reach in system.reaches)
 
     @property
     def requires(self) -> Requirements:
@@ -166,9 +171,9 @@ class Generated:
         return self.over.is_approximate
 
     @property
-    def is_remote(self) -> bool | None:
-        """Whether texts leave this machine; None: not said."""
-        return any_remote((self.generation.is_remote, self.over.is_remote))
+    def reaches(self) -> tuple[Reach, ...]:
+        """Where its parts send texts."""
+        return (*self.generation.reaches, *self.over.reaches)
 
     @property
     def requires(self) -> Requirements:
@@ -201,6 +206,11 @@ class Setting:
     parameters: Sequence[str] = ()
     models: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
+    @property
+    def stage_models(self) -> LanguageModelSettings:
+        """The models, whose stored answers keep the dataset's access."""
+        return self.models.for_access(self.card.access)
+
 
 def create_system(text: str, setting: Setting = Setting()) -> System:
     """The system a line of text names; see the module.
@@ -212,7 +222,7 @@ def create_system(text: str, setting: Setting = Setting()) -> System:
     if others and _is_generator(first):
         spec, (searched, *rerankers) = StageSpec.parse(first), others
         over = _create_first(searched, setting)
-        generation = create_generation(spec, setting.card, setting.models)
+        generation = create_generation(spec, setting.card, setting.stage_models)
         system: System = Generated(f"{spec} > {over.label}", generation, over)
     else:
         system, rerankers = _create_first(first, setting), others
@@ -282,8 +292,9 @@ def _create_reranked(over: System, text: str, setting: Setting) -> Reranked:
         raise UserError(f"reranker {spec.name}: depth={depth} does not fit: it must be a whole number of at least 1.")
     if keep not in get_args(Keep):
         raise UserError(f"reranker {spec.name}: keep={keep} does not fit: it is {' or '.join(get_args(Keep))}.")
-    reranker = create_reranker(StageSpec(spec.name, tuple(own.items())), setting.models, setting.card)
-    return Reranked(f"{over.label} > {spec}", over, reranker, int(depth), keep)
+    own_spec = StageSpec(spec.name, tuple(own.items()))
+    modelled = reranker_with_model(own_spec, setting.stage_models, setting.card)
+    return Reranked(f"{over.label} > {spec}", over, modelled.stage, int(depth), keep, modelled.client)
 
 
 def _split(text: str, separator: re.Pattern[str]) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 
+from bench_core.data_use import Reach
 from bench_core.errors import UserError
 from bench_core.llm.caching import Remembering
 from bench_core.llm.stage_models import LanguageModelSettings, with_model
+from bench_core.plugins.reach import reach_of
 from bench_core.plugins.registry import StageSpec
 from bench_core.plugins.requirements import Requirements, all_of
-from bench_core.plugins.stage import any_remote
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.query_generators.base import QUERY_GENERATORS, QueryGenerator
 from retrieval_bench.query_generators.replayed import Replay
@@ -28,9 +29,11 @@ class Generation:
     search: CorpusSearch | None = None
 
     @property
-    def is_remote(self) -> bool | None:
-        """Whether queries or documents leave this machine; None: not said."""
-        return any_remote(part.is_remote for part in self._parts)
+    def reaches(self) -> tuple[Reach, ...]:
+        """Where its parts send queries and documents."""
+        model = () if self.client is None else (self.client.reach,)
+        search = () if self.search is None else (self.search.reach,)
+        return (reach_of(self.generator), *model, *search)
 
     @property
     def requires(self) -> Requirements:

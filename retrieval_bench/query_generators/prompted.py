@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from bench_core.data_use import any_remote
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
 from bench_core.llm.reasoning import answer_part, is_reasoning_model, problem_of
 from bench_core.plugins.requirements import Requirements, all_of
-from bench_core.plugins.stage import any_remote
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.query_generators.base import GeneratedQuery, QueryGeneratorBase, SearchTool
 from retrieval_bench.query_generators.combination import R2MED, R2MED_REASONING, Combination

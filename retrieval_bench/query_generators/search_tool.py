@@ -6,8 +6,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench_core.data_use import Reach
 from bench_core.errors import BenchError
 from bench_core.identity import Json
+from bench_core.plugins.reach import reach_of
 from bench_core.plugins.requirements import Requirements
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.retrievers.base import full_description
@@ -31,6 +33,11 @@ class CorpusSearch:
     def is_remote(self) -> bool | None:
         """As the retriever."""
         return self.retriever.is_remote
+
+    @property
+    def reach(self) -> Reach:
+        """Where the retriever sends texts."""
+        return reach_of(self.retriever)
 
     @property
     def requires(self) -> Requirements:

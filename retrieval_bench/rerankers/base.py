@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from bench_core.llm.stage_models import LanguageModelSettings, with_model
+from bench_core.llm.stage_models import LanguageModelSettings, Modelled, create_with_model
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family, StageSpec
 from bench_core.plugins.returns import Returned, kind_of
@@ -85,15 +85,21 @@ RERANKERS = Family(
 def create_reranker(
     spec: StageSpec, models: LanguageModelSettings | None = None, card: DatasetCard = UNKNOWN
 ) -> Reranker:
-    """The reranker a user names.
+    """The reranker a user names; see `reranker_with_model`."""
+    return reranker_with_model(spec, models or LanguageModelSettings(), card).stage
+
+
+def reranker_with_model(
+    spec: StageSpec, models: LanguageModelSettings, card: DatasetCard = UNKNOWN
+) -> Modelled[Reranker]:
+    """The reranker a user names, and the language model that it was given.
 
     Args:
         card: of what is searched; given to a class that takes it.
         models: for one that asks a language model.
 
     Raises:
-        UserError: no such class or argument, or the class is no reranker.
+        UserError: no such class, argument or model, or the class is no reranker.
     """
-    stage = with_model(RERANKERS, spec, models or LanguageModelSettings())
-    created: Reranker = RERANKERS.create(stage.spec, client=stage.client, n_at_once=stage.n_at_once, card=card)
-    return created
+    modelled: Modelled[Reranker] = create_with_model(RERANKERS, spec, models, card=card)
+    return modelled

@@ -49,14 +49,9 @@ class Listwise(RerankerBase):
         temperature: float = 0.0,
         max_tokens: int = 4096,
         *,
-        client: ChatClient | None,
+        client: ChatClient,
         n_at_once: int,
     ) -> None:
-        if client is None:
-            raise UserError(
-                "reranker listwise needs a language model: add ,llm=hf:FOLDER or ,llm=http://HOST/v1#MODEL, or "
-                "--generator-model."
-            )
         if not 1 <= step <= window or window < 2 or words < 1:
             raise UserError(f"reranker listwise: window={window}, step={step}, words={words} do not fit.")
         self._window, self._step, self._words = window, step, words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bench_core.cli.cache import cache_group
 from bench_core.cli.group import BenchGroup
 from sql_bench.cli.inventory import doctor, list_command, runs, show
 from sql_bench.cli.mirror import mirror
@@ -25,6 +26,6 @@ main.add_sections(
         "Prepare": [mirror, query],
         "Run and score": [run, score, table, compare],
         "Stage by stage": [generate, execute],
-        "Keep": [runs],
+        "Keep": [runs, cache_group()],
     }
 )

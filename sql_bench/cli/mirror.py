@@ -31,17 +31,29 @@ def mirror() -> None:
 @click.option("--from", "source_dir", type=_PATH, required=True, help="Folder of CSV or Parquet files, one a table.")
 @click.option("--to", "mirror_path", type=_PATH, required=True, help="The mirror to write, NAME.duckdb.")
 @click.option("--schema", "schema_path", type=_PATH, help="YAML file of column types [default: found in the files].")
+@click.option("--credentialed", is_flag=True, help="The tables are: only you may read the mirror.")
 @format_option
-def import_command(source_dir: Path, mirror_path: Path, schema_path: Path | None, form: Format) -> None:
-    """Import a folder of tables, typed and verified; an older mirror of that name is replaced."""
+def import_command(
+    source_dir: Path, mirror_path: Path, schema_path: Path | None, credentialed: bool, form: Format
+) -> None:
+    """Import a folder of tables, typed and verified; an older mirror of that name is replaced.
+
+    Only you may read a mirror of a dataset's own tables/ whose dataset.yaml says that access is credentialed.
+    """
+    from bench_core.data_use import readable_by_its_owner_only
+    from sql_bench.datasets.folder import access_of_tables
     from sql_bench.mirror.importing import import_folder
     from sql_bench.mirror.schema import load_schema
     from sql_bench.reports.inventory import mirror_table
 
     schema = load_schema(schema_path) if schema_path else None
-    imported = import_folder(
-        source_dir, mirror_path, schema, lambda step: say(f"importing {step.table} ({step.number} of {step.n_tables})")
-    )
+    with readable_by_its_owner_only("credentialed" if credentialed else access_of_tables(source_dir)):
+        imported = import_folder(
+            source_dir,
+            mirror_path,
+            schema,
+            lambda step: say(f"importing {step.table} ({step.number} of {step.n_tables})"),
+        )
     print_table(mirror_table(imported), form)
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_core.cli.grids import GridRun, close_check, close_grid, grid_options
-from bench_core.cli.options import format_option, results_option
+from bench_core.cli.grids import GridRun, close_check, close_grid, grid_options, ledger_of
+from bench_core.cli.options import (
+    cluster_option,
+    format_option,
+    language_model_options,
+    permission_options,
+    results_option,
+)
 from bench_core.cli.output import print_table, say
 from bench_core.results.tables import Format
 from sql_bench.cli.options import (
@@ -19,6 +26,8 @@ from sql_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from bench_core.data_use import Permission
+    from bench_core.llm.stage_models import LanguageModelSettings
     from bench_core.results.scores import ItemScores
 
 _PATH = click.Path(path_type=Path)
@@ -35,6 +44,9 @@ _PATH = click.Path(path_type=Path)
     help="YAML file of datasets, systems and comparators; --dataset and --comparator replace its own.",
 )
 @database_options
+@language_model_options
+@permission_options
+@cluster_option
 @grid_options
 @results_option
 @format_option
@@ -43,6 +55,8 @@ def run(
     generators: Sequence[str],
     comparators: Sequence[str],
     experiment: Path | None,
+    models: LanguageModelSettings,
+    permission: Permission,
     executor: str,
     is_check: bool,
     is_verbose: bool,
@@ -80,17 +94,21 @@ def run(
         orders = [Order(dataset, text, text) for dataset in datasets for text in generators]
     if not orders:
         raise UserError("Give --dataset and --generator, or --experiment FILE.")
-    settings = CellSettings(results_dir, DatabaseChoice(**database), tuple(comparators))
+    settings = CellSettings(
+        results_dir, DatabaseChoice(**database), models.store_dir, models.model, permission, tuple(comparators)
+    )
     report = Reporter(say, is_verbose)
-    folders = [results_dir, settings.database.mirrors_dir]
+    folders = [results_dir, settings.database.mirrors_dir, settings.store_dir]
     check_room(folders)
     planner = Planner(settings, report)
     planned = planner.plan(orders)
     if is_check:
         close_check(planned, planner.read, report)
         return
-    work = RemoteWork(WORK, settings.as_text(), folders)
-    result = GridRun(executor, report).run(planned, lambda: SqlWork(settings, report), work)
+    with ledger_of(executor, results_dir) as ledger_dir:
+        work = RemoteWork(WORK, replace(settings, ledger_dir=ledger_dir).as_text(), folders)
+        grid_run = GridRun(executor, report, permission.cluster_is_ours)
+        result = grid_run.run(planned, lambda: SqlWork(settings, report), work)
     if result.finished:
         print_table(scores_table(by_dataset_and_comparator([finished.value for finished in result.finished])), form)
     close_grid(result, results_dir / KIND)
@@ -110,12 +128,22 @@ def by_dataset_and_comparator(found: Sequence[Sequence[ItemScores]]) -> list[Ite
     ]
 
 
+@dataclass(frozen=True)
+class Where:
+    """The results folder, language models, and what may leave this machine."""
+
+    results_dir: Path
+    models: LanguageModelSettings
+    permission: Permission
+
+
 def run_all(
-    dataset: str, systems: Mapping[str, str], comparators: Sequence[str], results_dir: Path, database: Mapping[str, Any]
+    dataset: str, systems: Mapping[str, str], comparators: Sequence[str], where: Where, database: Mapping[str, Any]
 ) -> list[ItemScores]:
     """Run systems on a dataset, by all comparators."""
     from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say)) as bench:
-        return run_systems(bench, systems, comparators)
+    choice, reporter = DatabaseChoice(**database), Reporter(say)
+    with open_bench(dataset, choice, where.results_dir, reporter, where.permission) as bench:
+        return run_systems(bench, systems, comparators, where.models)

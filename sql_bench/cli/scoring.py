@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_core.cli.options import format_option, permutations_option, results_option
+from bench_core.cli.options import (
+    format_option,
+    language_model_options,
+    permission_options,
+    permutations_option,
+    results_option,
+)
 from bench_core.cli.output import print_table
 from bench_core.results.tables import Format
 from sql_bench.cli.options import (
@@ -17,10 +23,11 @@ from sql_bench.cli.options import (
     dataset_option,
     generators_option,
 )
-from sql_bench.cli.running import run_all
+from sql_bench.cli.running import Where, run_all
 
 if TYPE_CHECKING:
-    pass
+    from bench_core.data_use import Permission
+    from bench_core.llm.stage_models import LanguageModelSettings
 
 _PATH = click.Path(path_type=Path)
 
@@ -36,6 +43,8 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--disagreements", "view", flag_value="disagreements", help="Differences between the comparators, by kind."
 )
+@language_model_options
+@permission_options
 @results_option
 @format_option
 def score(
@@ -43,6 +52,8 @@ def score(
     predictions_path: str,
     comparators: Sequence[str],
     view: str | None,
+    models: LanguageModelSettings,
+    permission: Permission,
     results_dir: Path,
     form: Format,
     **database: Any,
@@ -53,7 +64,7 @@ def score(
     tables = {None: scores_table, "questions": per_question_table, "disagreements": disagreements_table}
     name = Path(predictions_path).name.removesuffix(".gz").removesuffix(".jsonl")
     systems = {name: f"replay,path={predictions_path}"}
-    scored = run_all(dataset, systems, comparators, results_dir, database)
+    scored = run_all(dataset, systems, comparators, Where(results_dir, models, permission), database)
     print_table(tables[view](scored), form)
 
 
@@ -85,6 +96,8 @@ def table(dataset: str | None, results_dir: Path, form: Format) -> None:
 @click.option("--comparator", "-c", "comparator", default="answer", show_default=True, help="Comparator of results.")
 @permutations_option
 @database_options
+@language_model_options
+@permission_options
 @results_option
 @format_option
 def compare(
@@ -93,6 +106,8 @@ def compare(
     generators: Sequence[str],
     comparator: str,
     n_permutations: int,
+    models: LanguageModelSettings,
+    permission: Permission,
     results_dir: Path,
     form: Format,
     **database: Any,
@@ -110,6 +125,7 @@ def compare(
     names = [*([baseline] if baseline else []), *generators]
     if len(set(names)) < len(names):
         raise UserError("A system cannot be compared with itself; name each one once.")
-    scored = run_all(dataset, {name: name for name in names}, [comparator], results_dir, database)
+    where = Where(results_dir, models, permission)
+    scored = run_all(dataset, {name: name for name in names}, [comparator], where, database)
     comparison = compare_scores(scored, EX, scored[0] if baseline else None, n_permutations)
     print_table(comparison_table(comparison, EX), form)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_core.cli.options import results_option
+from bench_core.cli.options import language_model_options, permission_options, results_option
 from bench_core.cli.output import say
 from sql_bench.cli.options import (
     database_options,
@@ -17,7 +17,8 @@ from sql_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from bench_core.data_use import Permission
+    from bench_core.llm.stage_models import LanguageModelSettings
 
 _PATH = click.Path(path_type=Path)
 
@@ -26,15 +27,25 @@ _PATH = click.Path(path_type=Path)
 @dataset_option
 @generators_option
 @database_options
+@language_model_options
+@permission_options
 @results_option
-def generate(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
+def generate(
+    dataset: str,
+    generators: Sequence[str],
+    models: LanguageModelSettings,
+    permission: Permission,
+    results_dir: Path,
+    **database: Any,
+) -> None:
     """Write predictions.jsonl for each generator; asks only for what is missing."""
     from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.generate import generate as generate_predictions
     from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
-        for system in make_systems(bench.dataset, {name: name for name in generators}):
+    choice, reporter = DatabaseChoice(**database), Reporter(say, is_verbose=True)
+    with open_bench(dataset, choice, results_dir, reporter, permission) as bench:
+        for system in make_systems(bench.dataset, {name: name for name in generators}, models):
             folder, _ = generate_predictions(bench, system)
             click.echo(str(folder.path))
 
@@ -43,16 +54,26 @@ def generate(dataset: str, generators: Sequence[str], results_dir: Path, **datab
 @dataset_option
 @generators_option
 @database_options
+@language_model_options
+@permission_options
 @results_option
-def execute(dataset: str, generators: Sequence[str], results_dir: Path, **database: Any) -> None:
+def execute(
+    dataset: str,
+    generators: Sequence[str],
+    models: LanguageModelSettings,
+    permission: Permission,
+    results_dir: Path,
+    **database: Any,
+) -> None:
     """Write executions.jsonl for each generator; runs only what is missing."""
     from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.execute import execute_predictions
     from sql_bench.pipeline.generate import generate as generate_predictions
     from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
 
-    with open_bench(dataset, DatabaseChoice(**database), results_dir, Reporter(say, is_verbose=True)) as bench:
-        for system in make_systems(bench.dataset, {name: name for name in generators}):
+    choice, reporter = DatabaseChoice(**database), Reporter(say, is_verbose=True)
+    with open_bench(dataset, choice, results_dir, reporter, permission) as bench:
+        for system in make_systems(bench.dataset, {name: name for name in generators}, models):
             folder, predictions = generate_predictions(bench, system)
             executed, _ = execute_predictions(bench, folder, predictions, frozenset())
             click.echo(str(executed.path))

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench_core.artifacts import OWNERS_FILE
+from bench_core.data_use import readable_by_its_owner_only
 from bench_core.errors import BenchError, UserError
 from bench_core.runs.manifest import slug
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.mirror.importing import ImportStep, import_folder, is_made_from
-from sql_bench.mirror.mirror import Mirror, open_mirror
+from sql_bench.mirror.mirror import Mirror, description_path, open_mirror
 from sql_bench.mirror.schema import Schema, load_schema
 from sql_bench.mirror.verifying import verify_mirror
 
@@ -25,10 +27,13 @@ def mirror_of(dataset: SqlDataset, mirror_path: Path | None, mirrors_dir: Path, 
         return open_mirror(mirror_path)
     name, path = dataset.card.dataset_id, mirrors_dir / f"{slug(dataset.card.dataset_id)}.duckdb"
     tables_dir, schema = check_tables(dataset)
+    if dataset.card.access == "credentialed":
+        _make_private(path)  # it may have been made before the dataset said so
     found = _own_mirror(path, tables_dir, schema)
     if found is not None:
         return found
-    mirror = import_folder(tables_dir, path, schema, lambda step: tell(_told(name, step)))
+    with readable_by_its_owner_only(dataset.card.access):
+        mirror = import_folder(tables_dir, path, schema, lambda step: tell(_told(name, step)))
     tell(f"{name}: imported {len(mirror.tables)} tables, {sum(table.n_rows for table in mirror.tables)} rows.")
     return mirror
 
@@ -73,6 +78,12 @@ def _own_mirror(path: Path, tables_dir: Path, schema: Schema | None) -> Mirror |
         return found if is_made_from(found, tables_dir, schema) else None
     except BenchError:
         return None  # not there yet, or left unfinished: another import makes it whole
+
+
+def _make_private(path: Path) -> None:
+    for file in (path, description_path(path)):
+        if file.exists():
+            file.chmod(OWNERS_FILE)
 
 
 def _told(name: str, step: ImportStep) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
+from bench_core.data_use import Access
 from bench_core.identity import Json, content_hash
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.protocols import Contract
@@ -16,8 +17,6 @@ from bench_core.plugins.registry import Family
 from bench_core.plugins.returns import Returned, kind_of, several
 from bench_core.plugins.stage import PluginBase
 from sql_bench.types import ComparisonRules, Question
-
-Access = Literal["public", "credentialed"]
 
 
 @dataclass(frozen=True)

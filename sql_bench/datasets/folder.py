@@ -13,11 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bench_core.data_use import Access
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import id_field, read_objects, text_field
 from bench_core.plugins.registry import did_you_mean
 from bench_core.runs.config import load_config
-from sql_bench.datasets.dataset import Access, DatasetSourceBase, SqlCard, SqlDataset
+from sql_bench.datasets.dataset import DatasetSourceBase, SqlCard, SqlDataset
 from sql_bench.types import ComparisonRules, IdentifierRule, PredictionStatus, Question
 
 QUESTIONS = "questions.jsonl"
@@ -93,6 +94,12 @@ def dataset_of_folder(folder: Path, dataset_id: str, dialect: str = "") -> SqlDa
         schema_path=schema_path if schema_path.exists() else None,
         predictions={path.stem: path for path in sorted((folder / "predictions").glob("*.jsonl"))},
     )
+
+
+def access_of_tables(folder: Path) -> Access:
+    """The access of the dataset that a folder of tables belongs to; public where it belongs to none."""
+    declared_path = folder.resolve().parent / "dataset.yaml"
+    return load_config(declared_path, DatasetFile).access if declared_path.is_file() else "public"
 
 
 def check_dialect(dialect: str, path: Path | None = None) -> None:

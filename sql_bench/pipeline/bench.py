@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_core.data_use import NO_PERMISSION, Permission, Reach, check, recorded_use
 from bench_core.identity import Json, canonical_json
+from bench_core.plugins.reach import reach_of
 from bench_core.runs.reporter import Reporter
 from sql_bench.databases.view import MirrorView
 from sql_bench.datasets.dataset import SqlDataset
@@ -31,6 +34,7 @@ class Bench:
     limits: Limits
     results_dir: Path
     tell: Reporter
+    permission: Permission = NO_PERMISSION
 
     @property
     def root(self) -> Path:
@@ -41,6 +45,19 @@ class Bench:
     def view(self) -> MirrorView:
         """What a generator may see of the database."""
         return MirrorView(self.mirror, self.backend, self.limits, self.dataset.card.dialect)
+
+    def check_data_use(self, what: str, reaches: Iterable[Reach] = ()) -> None:
+        """Refuse what could send questions or rows of a credentialed dataset away: the backend, or a further part.
+
+        Raises:
+            UserError: as `bench_core.data_use.check`.
+        """
+        card = self.dataset.card
+        check(what, card.dataset_id, card.access, (reach_of(self.backend), *reaches), self.permission)
+
+    def recorded_use(self, reaches: Iterable[Reach] = ()) -> dict[str, Json]:
+        """What the manifest of a stage records of its use of data."""
+        return recorded_use(self.dataset.card.access, (reach_of(self.backend), *reaches), self.permission)
 
     def engine_identity(self) -> dict[str, Json]:
         """What an execution depends on besides its statement."""

@@ -9,8 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench_core.data_use import NO_PERMISSION, Permission, check
 from bench_core.identity import Json, canonical_json, identity_hash
+from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.described import user_files, user_source
+from bench_core.plugins.reach import reach_of
 from bench_core.results.scores import ItemScores
 from bench_core.runs.grid import Cell, Failure, Finished, attempt
 from bench_core.runs.reporter import Reporter
@@ -29,20 +32,26 @@ WORK = "sql_bench.pipeline.cells:open_work"
 
 @dataclass(frozen=True)
 class CellSettings:
-    """What holds for all cells of a grid; written as text it makes the same work in another process."""
+    """What holds for all cells of a grid; written as text it makes the same work in another process.
+
+    Attributes:
+        store_dir: where language models' answers are kept.
+        ledger_dir: where several processes count requests and money together; None: this one counts by itself.
+    """
 
     results_dir: Path
     database: DatabaseChoice
+    store_dir: Path
+    generator_model: str = ""
+    permission: Permission = NO_PERMISSION
     comparators: tuple[str, ...] = ()
+    ledger_dir: Path | None = None
 
     def as_text(self) -> str:
         """Canonical JSON."""
+        content = {name: _plain(value) for name, value in asdict(self).items()}
         return canonical_json(
-            {
-                "results_dir": str(self.results_dir),
-                "database": {name: _plain(value) for name, value in asdict(self.database).items()},
-                "comparators": list(self.comparators),
-            }
+            {**content, "database": {name: _plain(value) for name, value in asdict(self.database).items()}}
         )
 
     @classmethod
@@ -54,7 +63,19 @@ class CellSettings:
         choice = DatabaseChoice(
             **{**database, "mirror_path": mirror_path, "mirrors_dir": Path(database["mirrors_dir"])}
         )
-        return cls(Path(content["results_dir"]), choice, tuple(content["comparators"]))
+        return cls(
+            Path(content["results_dir"]),
+            choice,
+            Path(content["store_dir"]),
+            content["generator_model"],
+            Permission.of_json(content["permission"]),
+            tuple(content["comparators"]),
+            Path(content["ledger_dir"]) if content["ledger_dir"] else None,
+        )
+
+    def models(self) -> LanguageModelSettings:
+        """How generators ask language models."""
+        return LanguageModelSettings(self.store_dir, self.generator_model, self.ledger_dir)
 
 
 def _plain(value: Any) -> Json:
@@ -89,6 +110,7 @@ class Planner:
 
     def __init__(self, settings: CellSettings, report: Reporter) -> None:
         self._settings, self._report = settings, report
+        self._models = settings.models()
         self._datasets: dict[str, SqlDataset | Failure] = {}
 
     def plan(self, orders: Sequence[Order]) -> list[Cell | Failure]:
@@ -129,7 +151,9 @@ class Planner:
 
     def _cell(self, order: Order, label: str, dataset: SqlDataset) -> Cell:
         comparators = make_comparators(self._settings.comparators)
-        (system,) = make_systems(dataset, {order.name: str(order.generator)})
+        (system,) = make_systems(dataset, {order.name: str(order.generator)}, self._models)
+        card, parts = dataset.card, (*system.reaches, *map(reach_of, comparators.values()))
+        check(label, card.dataset_id, card.access, parts, self._settings.permission)
         described: dict[str, Json] = {
             "system": dict(system.generator.describe()),
             "user_source": user_source(system.generator),
@@ -143,7 +167,7 @@ class Planner:
             makes=f"predictions {order.dataset} {identity_hash(described)}",
             parts=(Cell(golds, order.dataset, Order(order.dataset, "", None).as_text(), makes=golds),),
             files=tuple(sorted({path for stage in classes for path in user_files(stage)})),
-            requires=system.generator.requires,
+            requires=system.requires,
             is_credentialed=dataset.card.access == "credentialed",
         )
 
@@ -153,6 +177,7 @@ class SqlWork:
 
     def __init__(self, settings: CellSettings, report: Reporter) -> None:
         self._settings, self._report = settings, report
+        self._models = settings.models()
         self._comparators = make_comparators(settings.comparators)
         self._held: tuple[str, Bench, ExitStack] | None = None
 
@@ -163,7 +188,7 @@ class SqlWork:
         if order.generator is None:
             execute_golds(bench, needed_variants(self._comparators.values()))
             return Finished([], bench.root, self._report.n_made == n_made)
-        (system,) = make_systems(bench.dataset, {order.name: order.generator})
+        (system,) = make_systems(bench.dataset, {order.name: order.generator}, self._models)
         scored = run_system(bench, system, self._comparators)
         return Finished(scored, scored[0].kept_in, self._report.n_made == n_made)
 
@@ -184,7 +209,9 @@ class SqlWork:
         if self._held is None or self._held[0] != name:
             self.close()
             opened, settings = ExitStack(), self._settings
-            bench = opened.enter_context(open_bench(name, settings.database, settings.results_dir, self._report))
+            bench = opened.enter_context(
+                open_bench(name, settings.database, settings.results_dir, self._report, settings.permission)
+            )
             self._held = name, bench, opened
         return self._held[1]
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from bench_core.artifacts import locked
+from bench_core.data_use import RECORD
 from bench_core.errors import BenchError
 from bench_core.identity import Json, content_hash, identity_hash
 from bench_core.runs.item_lines import Item
@@ -98,8 +100,17 @@ class Executions:
             for text in (item, variant, ran.result_sha256)
         )
 
-    def execute(self, statements: Sequence[Statement], needs: frozenset[Variant], runner: Runner) -> int:
+    def execute(
+        self,
+        statements: Sequence[Statement],
+        needs: frozenset[Variant],
+        runner: Runner,
+        recorded: Mapping[str, Json] = MappingProxyType({}),
+    ) -> int:
         """Run what is not there yet: each statement as written, then the variants that are needed and make sense.
+
+        Args:
+            recorded: what the manifest records besides.
 
         Returns:
             How many results came of it; one statement's run gives one to each item that asks for it.
@@ -107,7 +118,7 @@ class Executions:
         Raises:
             BenchError: the backend itself failed; what was done before is kept.
         """
-        manifest = Manifest(self._identity, recorded={"n_statements": len(statements)})
+        manifest = Manifest(self._identity, recorded={"n_statements": len(statements), **recorded})
         maker = Maker(runner.run, runner.title)
         return self._stored.complete(manifest, PACKAGES, "execute", lambda: self._plan(statements, needs), maker)
 
@@ -225,9 +236,11 @@ def _execute(
     needs: frozenset[Variant],
     what: str,
 ) -> Executions:
+    bench.check_data_use(what)
+    runner, recorded = Runner(bench.backend, bench.limits, what), {RECORD: bench.recorded_use()}
     with locked(folder.path):
         executions = Executions(folder, identity, bench.tell.always)
-        n_made = executions.execute(statements, needs, Runner(bench.backend, bench.limits, what))
+        n_made = executions.execute(statements, needs, runner, recorded)
     if n_made:
         bench.tell.made(f"{what}: {n_made} results.")
     else:

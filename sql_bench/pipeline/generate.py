@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench_core.artifacts import locked
+from bench_core.data_use import RECORD, Reach
 from bench_core.identity import Json
+from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import NoAnswer
 from bench_core.plugins.described import user_source
+from bench_core.plugins.reach import reach_of
+from bench_core.plugins.requirements import Requirements, all_of
 from bench_core.runs.items import ItemStage, Made, Maker, Plan, Unit
 from bench_core.runs.manifest import Manifest, RunFolder
 from sql_bench.generators.predictions import PREDICTIONS, prediction_item
@@ -22,12 +26,24 @@ class System:
     """A generator under the name the user gave it.
 
     Attributes:
+        client: the language model that it asks, if it asks one.
         n_at_once: questions that it may be asked at a time.
     """
 
     name: str
     generator: SqlGenerator
+    client: Remembering | None = None
     n_at_once: int = 1
+
+    @property
+    def requires(self) -> Requirements:
+        """What it occupies while it works."""
+        return all_of((self.generator.requires, *((self.client.requires,) if self.client else ())))
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        """Where its parts send questions."""
+        return (reach_of(self.generator), *((self.client.reach,) if self.client else ()))
 
 
 def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]:
@@ -35,6 +51,7 @@ def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]
 
     A question that the model gave no answer to (a dead endpoint, a refusal) has none; the next run asks again.
     """
+    bench.check_data_use(system.name, system.reaches)
     description, dataset = system.generator.describe(), bench.dataset
     identity: dict[str, Json] = {
         "dataset": dataset.identity,
@@ -45,7 +62,7 @@ def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]
     what = f"{system.name} on {dataset.card.dataset_id}"
     with locked(folder.path):
         stored = ItemStage(PREDICTIONS, folder, identity, folder.read(), bench.tell.always)
-        manifest = Manifest(identity, recorded={"system": system.name})
+        manifest = Manifest(identity, recorded={"system": system.name, RECORD: bench.recorded_use(system.reaches)})
         n_made = stored.complete(manifest, PACKAGES, "generate", lambda: _plan(bench), _maker(bench, system))
     if stored.gaps:
         bench.tell.always(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from bench_core.plugins.reach import reach_of
 from bench_core.results.scores import ItemScores
 from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.compare import Comparison, scored
@@ -24,6 +25,7 @@ def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparato
     Args:
         comparators: by the name the user gave each.
     """
+    bench.check_data_use(system.name, (*system.reaches, *map(reach_of, comparators.values())))
     folder, predictions = generate(bench, system)
     needs = needed_variants(comparators.values())
     golds = execute_golds(bench, needs)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench_core.data_use import NO_PERMISSION, Permission, readable_by_its_owner_only
+from bench_core.llm.stage_models import LanguageModelSettings, Modelled, create_with_model
 from bench_core.plugins.registry import StageSpec
 from bench_core.results.scores import ItemScores
 from bench_core.runs.reporter import Reporter
@@ -19,7 +21,7 @@ from sql_bench.mirror.mirror import Mirror
 from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.generate import System
 from sql_bench.pipeline.run import run_system
-from sql_bench.types import Comparator, Limits
+from sql_bench.types import Comparator, Limits, SqlGenerator
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,22 @@ class DatabaseChoice:
 
 
 @contextmanager
-def open_bench(dataset_name: str, choice: DatabaseChoice, results_dir: Path, tell: Reporter) -> Iterator[Bench]:
-    """A dataset with its mirror and a running backend, which is stopped at the end."""
+def open_bench(
+    dataset_name: str,
+    choice: DatabaseChoice,
+    results_dir: Path,
+    tell: Reporter,
+    permission: Permission = NO_PERMISSION,
+) -> Iterator[Bench]:
+    """A dataset with its mirror and a running backend, which is stopped at the end.
+
+    Whatever is written meanwhile is its owner's alone where the dataset is credentialed.
+    """
     dataset = load_dataset(dataset_name)
-    mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell)
-    with open_backend(mirror, dataset.card.dialect) as backend:
-        yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell)
+    with readable_by_its_owner_only(dataset.card.access):
+        mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell)
+        with open_backend(mirror, dataset.card.dialect) as backend:
+            yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell, permission)
 
 
 def open_backend(mirror: Mirror, dialect: str) -> DuckDbBackend:
@@ -58,15 +70,23 @@ def open_backend(mirror: Mirror, dialect: str) -> DuckDbBackend:
     return DuckDbBackend(mirror.path, dialect)
 
 
-def make_systems(dataset: SqlDataset, specs: Mapping[str, str]) -> list[System]:
-    """Generators by the names tables show."""
-    return [
-        System(
-            name,
-            GENERATORS.create(StageSpec.parse(text), questions=dataset.questions, predictions=dataset.predictions),
-        )
-        for name, text in specs.items()
-    ]
+def make_systems(
+    dataset: SqlDataset, specs: Mapping[str, str], models: LanguageModelSettings | None = None
+) -> list[System]:
+    """Generators by the names tables show, each with its language model where its class takes one."""
+    models = (models or LanguageModelSettings()).for_access(dataset.card.access)
+    return [_make_system(dataset, name, text, models) for name, text in specs.items()]
+
+
+def _make_system(dataset: SqlDataset, name: str, text: str, models: LanguageModelSettings) -> System:
+    modelled: Modelled[SqlGenerator] = create_with_model(
+        GENERATORS,
+        StageSpec.parse(text),
+        models,
+        questions=dataset.questions,
+        predictions=dataset.predictions,
+    )
+    return System(name, modelled.stage, modelled.client, modelled.n_at_once)
 
 
 def make_comparators(texts: Iterable[str]) -> dict[str, Comparator]:
@@ -74,8 +94,13 @@ def make_comparators(texts: Iterable[str]) -> dict[str, Comparator]:
     return {text: COMPARATORS.create(StageSpec.parse(text)) for text in (tuple(texts) or ("answer",))}
 
 
-def run_systems(bench: Bench, systems: Mapping[str, str], comparators: Iterable[str]) -> list[ItemScores]:
+def run_systems(
+    bench: Bench,
+    systems: Mapping[str, str],
+    comparators: Iterable[str],
+    models: LanguageModelSettings | None = None,
+) -> list[ItemScores]:
     """Run all systems and compare them in all ways; rows come by comparator, then by system."""
     made = make_comparators(comparators)
-    by_system = [run_system(bench, system, made) for system in make_systems(bench.dataset, systems)]
+    by_system = [run_system(bench, system, made) for system in make_systems(bench.dataset, systems, models)]
     return [found[position] for position in range(len(made)) for found in by_system]

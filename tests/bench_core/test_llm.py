@@ -306,7 +306,7 @@ def test_the_store_is_its_owners_alone(tmp_path):
     there_already = ResponseStore(tmp_path / "shared")
     there_already.put(Stored(made_from({"model": "m"}, ask()), ChatResponse("answer")))
     assert next((tmp_path / "shared").glob("??/*.json")).stat().st_mode & 0o077 == 0
-    store.export(tmp_path / "answers.jsonl.gz")
+    store.export(tmp_path / "answers.jsonl.gz", may_be_credentialed=True)
     assert (tmp_path / "answers.jsonl.gz").stat().st_mode & 0o077 == 0
 
 
@@ -314,9 +314,13 @@ def test_an_archive_goes_to_somebody_who_has_no_model(tmp_path):
     store, other = ResponseStore(tmp_path / "one"), ResponseStore(tmp_path / "other")
     for n in range(3):
         store.put(
-            Stored(made_from({"model": f"m{n % 2}"}, ask(f"text {n}")), ChatResponse(f"answer {n}", usage=Usage(2, n)))
+            Stored(
+                made_from({"model": f"m{n % 2}"}, ask(f"text {n}")),
+                ChatResponse(f"answer {n}", usage=Usage(2, n)),
+                "public",
+            )
         )
-    assert store.statistics() == [("m0", 2, 4, 2), ("m1", 1, 2, 1)]
+    assert store.statistics() == [("m0", 2, 4, 2, 0), ("m1", 1, 2, 1, 0)]
     assert store.export(tmp_path / "a.gz", "m0") == 2
     assert store.export(tmp_path / "b.gz") == 3
     first = (tmp_path / "b.gz").read_bytes()

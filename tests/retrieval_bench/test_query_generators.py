@@ -283,12 +283,13 @@ def test_an_index_of_credentialed_text_stays_here_too(credentialed, recording):
 def test_it_may_leave_where_the_user_says_so(credentialed, recording):
     for system in ("hyde > bm25", "bm25 > listwise"):
         model = ("--generator-model", f"{recording.base_url}#m")
-        run(system, *model, "--allow-remote-for-credentialed", dataset=credentialed)
+        run(system, *model, "--allow-remote-for-credentialed", "The institute; none", dataset=credentialed)
     assert recording.requests
     used = [json.loads(path.read_text())["recorded"]["data_use"] for path in Path("results").rglob("manifest.json")]
-    assert {(use["access"], use["sent_to_other_machines"]) for use in used} == {
-        ("credentialed", True),
-        ("credentialed", False),  # bm25, which listwise orders anew
+    said = {(use["access"], use["sent_to_other_machines"], use["allow_remote_for_credentialed"]) for use in used}
+    assert said == {
+        ("credentialed", True, "The institute; none"),
+        ("credentialed", False, "The institute; none"),  # bm25, which listwise orders anew
     }
 
 
@@ -348,7 +349,7 @@ def test_why_an_answer_is_not_stored(here):
         assert {row["nearest_differs_in"] for row in rows} == {"sampling.temperature"}
         stats = CliRunner().invoke(main, ["cache", "stats", "--cache", "cache", "--format", "json"])
         assert json.loads(stats.stdout)["rows"] == [
-            {"model": "m", "answers": 16, "prompt_tokens": 7 * 16, "completion_tokens": 3 * 16}
+            {"model": "m", "answers": 16, "prompt_tokens": 7 * 16, "completion_tokens": 3 * 16, "credentialed": 0}
         ]
 
 

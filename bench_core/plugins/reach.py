@@ -1,0 +1,34 @@
+"""Where a stage sends the text that it sees, as its class says by its member `is_remote`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench_core.data_use import Reach
+from bench_core.plugins.described import is_of_the_suite
+from bench_core.plugins.registry import plugin_file
+
+
+def reach_of(stage: object) -> Reach:
+    """What a stage says of itself, by its member `is_remote`.
+
+    A class of the suite speaks for itself alone: what a user derives from it may send text elsewhere, and has to say so
+    in a class of the user's own.
+    """
+    cls = type(stage)
+    # A class that derives from no base of the suite may lack the member, which is one way of not saying it.
+    said = getattr(stage, "is_remote", None) if _speaks_for_itself(stage) else None
+    file = plugin_file(cls)
+    place = _shown(file) if file else cls.__module__
+    return Reach(f"{place}:{cls.__qualname__}", said if isinstance(said, bool) else None, file)
+
+
+def _speaks_for_itself(stage: object) -> bool:
+    cls = type(stage)
+    own = [vars(base) for base in cls.__mro__ if not is_of_the_suite(base)]
+    return is_of_the_suite(cls) or any("is_remote" in names for names in (*own, getattr(stage, "__dict__", {})))
+
+
+def _shown(file: Path) -> str:
+    """A file by its name from the folder we are in, else by its name alone: manifests hold no user's folders."""
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else file.name
