@@ -74,6 +74,7 @@ class Comparison:
     """Systems against a baseline on the same items of one dataset.
 
     Attributes:
+        rule: by what the items were judged, where there are several ways.
         baseline_is_best: nobody named a baseline; it is the system with the greatest mean.
         rank: the interval of the baseline's rank.
         rows: the other systems, in the order they were given.
@@ -87,6 +88,7 @@ class Comparison:
     """
 
     dataset: str
+    rule: str
     measure: str
     item: str
     baseline: str
@@ -147,7 +149,7 @@ def compare(
     """
     if len(systems) < 2:
         raise UserError("A comparison needs two systems or more.")
-    _check_one_dataset(systems)
+    _check_alike(systems)
     figures = [_figure(scores, measure) for scores in systems]
     means = [found.mean or 0.0 for found in figures]
     base = max(range(len(systems)), key=lambda index: means[index])
@@ -163,6 +165,7 @@ def compare(
     ranks = dict(zip(paired, found.ranks(n_samples), strict=True)) if len(paired) > 1 else {}
     return Comparison(
         dataset=first.dataset,
+        rule=first.rule,
         measure=measure.name,
         item=found.item,
         baseline=first.system,
@@ -185,12 +188,15 @@ def compare(
     )
 
 
-def _check_one_dataset(systems: Sequence[AnyScores]) -> None:
+def _check_alike(systems: Sequence[AnyScores]) -> None:
     datasets = sorted({scores.dataset for scores in systems})
     if len(datasets) > 1:
         raise UserError(f"Systems on {' and '.join(datasets)} are not compared with each other; compare one dataset.")
     if len({scores.content for scores in systems if scores.content}) > 1:
         raise UserError(f"Datasets that differ are both called {datasets[0]}; compare systems on one of them.")
+    rules = sorted({scores.rule for scores in systems})
+    if len(rules) > 1:
+        raise UserError(f"Systems judged by {' and '.join(rules)} are not compared with each other; name one.")
 
 
 def _figure(scores: AnyScores, measure: ShownMeasure) -> Figure:

@@ -64,7 +64,7 @@ class ItemScores:
         rule: by what the items were judged where there are several ways (the comparator); the empty string elsewhere.
         labels: label -> item -> text (query type, category, template, verdict); an item without one is absent.
         units: labels whose values hang together (questions of one template); resampling and intervals go by them.
-            None: the items are independent. Two: they are crossed.
+            Without any the items are independent; two are crossed.
         counts: what is counted beside the measures, over all items.
         usage: what was used, by kind: requests, prompt_tokens, completion_tokens, generation_seconds.
         cost: US dollars; None where it is not known.

@@ -132,6 +132,7 @@ def test_reported_figures_are_compared_by_difference_alone():
         ([system("a", [1.0])], "two systems or more"),
         ([system("a", [1.0]), system("b", [1.0], dataset="demo/y")], "demo/x and demo/y"),
         ([system("a", [1.0], content="1"), system("b", [1.0], content="2")], "both called demo/x"),
+        ([system("a", [1.0], rule="exact"), system("b", [1.0], rule="answer")], "judged by answer and exact"),
         ([system("a", [1.0, 0.0]), system("b", [1.0])], "not scored on the same questions"),
         ([system("a", [1.0, 0.0]), system("b", [1.0, None])], "not scored on the same questions"),
         ([system("a", [1.0]), ItemScores("demo/x", "b", {}, {})], "b on demo/x has no EX %"),

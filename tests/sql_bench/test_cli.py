@@ -237,6 +237,7 @@ def test_compare_pairs_questions(here, mirrors):
     assert row["wins"] > row["losses"] and 0 < row["p"] <= 1
     assert row["difference_points_low"] < row["difference_points"] < row["difference_points_high"]
     assert row["ex_percent"] == 70.0 and row["wins"] + row["losses"] + row["ties"] == 20
+    assert "judged by exact" in result.stdout
 
 
 def test_compare_takes_the_best_where_no_baseline_is_named(here, mirrors):
