@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -134,3 +136,21 @@ def test_a_full_disk_is_seen_before_the_first_cell(here, monkeypatch):
     monkeypatch.setattr(disk.check_room, "__defaults__", (10**18,))
     result = invoke("run", "-d", "demo/ehr", "-r", "bm25", code=2)
     assert "are free on its disk" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_run_says_why_it_makes_what_exists_under_another_identity(here):
+    source = BROKEN.replace(
+        "return self.words[query.query_id]",
+        "from retrieval_bench.types import RankedList\n        return RankedList(query.query_id, {})",
+    )
+    (here / "mine.py").write_text(source)
+    command = ["run", "-d", "demo/ehr", "-r", "mine.py:Broken"]
+    invoke(*command)
+    (here / "mine.py").write_text(source + "# changed\n")
+    result = subprocess.run(  # another process: this one has imported the file
+        [sys.executable, "-c", "from retrieval_bench.cli.main import main; main()", *command],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    first = result.stderr.splitlines()[0]
+    assert first.startswith("mine.py:Broken: made again, since ") and "user_source" in first
+    assert "made again" not in invoke("run", "-d", "demo/ehr", "-r", "bm25", "-r", "bm25,k1=1.5").stderr

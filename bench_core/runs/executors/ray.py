@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,7 @@ from bench_core.runs.reporter import Reporter
 
 _LOOK_S = 5.0
 """How often it is looked whether there are still nodes that could run what waits."""
+_REACHED_S = 10.0
 _N_TRIES = 2
 _STORE_BYTES = 100_000_000
 """Little more than Ray's least: only texts come and go."""
@@ -151,6 +153,7 @@ def _connected(address: str) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             if address:
+                _check_reachable(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             else:
                 # Ray's files are everybody's to read, so they lie in a folder that is not.
@@ -169,6 +172,17 @@ def _connected(address: str) -> Iterator[None]:
             raise UserError(f"--executor ray{f':{address}' if address else ''}: {reason}.") from error
         stack.callback(ray.shutdown)
         yield
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse an address at which nothing listens: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nothing does. What is no HOST:PORT (`auto`, `ray://…`) is left to Ray.
+    """
+    host, separator, port = address.rpartition(":")
+    if separator and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=_REACHED_S).close()
 
 
 def _without_a_node(under_way: dict[Any, _UnderWay]) -> list[Any]:
