@@ -13,7 +13,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -151,6 +151,8 @@ def _connected(address: str) -> Iterator[None]:
     import ray
 
     with ExitStack() as stack:
+        # Ray prints what it has to say of dead workers on standard output, which is the table's.
+        stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
         try:
             if address:
                 _check_reachable(address)
