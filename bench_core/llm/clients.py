@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -77,6 +78,16 @@ def create_client(text: str, options: ClientOptions = ClientOptions(), ledger: L
     raise UserError(
         f"{text!r} names no language model; write hf:ID or hf:FOLDER, openai:MODEL, http://HOST/v1#MODEL, or smollm2."
     )
+
+
+def unset_key(text: str, options: ClientOptions) -> str:
+    """The environment variable of the key that a model needs and that is not set; else the empty string.
+
+    OpenAI takes no request without a key. Of another endpoint it is not known, unless its variable was named.
+    """
+    is_named = options.key_variable != ClientOptions.key_variable
+    needs_key = text.startswith("openai:") or (text.startswith(("http:", "https:")) and is_named)
+    return options.key_variable if needs_key and not os.environ.get(options.key_variable, "").strip() else ""
 
 
 def _packaged_file() -> Path:

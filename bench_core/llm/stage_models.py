@@ -12,7 +12,7 @@ from bench_core.errors import UserError
 from bench_core.identity import identity_hash
 from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import ChatClient
-from bench_core.llm.clients import ClientOptions, create_client
+from bench_core.llm.clients import ClientOptions, create_client, unset_key
 from bench_core.llm.ledger import FileLedger
 from bench_core.llm.store import ResponseStore
 from bench_core.plugins.registry import Family, StageSpec, convert_arguments
@@ -56,6 +56,17 @@ class LanguageModelSettings:
         if key not in self._clients:
             self._clients[key] = create_client(model, options, self._ledger(model, options))
         return Remembering(self._clients[key], ResponseStore(self.store_dir), self.access)
+
+    def check_keys(self) -> None:
+        """Refuse models that were given out, that no key is set for, and of which no answer can be stored.
+
+        Raises:
+            UserError: names the variable.
+        """
+        for model, options in self._clients:
+            variable = unset_key(model, options)
+            if variable and ResponseStore(self.store_dir).is_empty():
+                raise UserError(f"{model} needs a key: set {variable} (no answers are stored in {self.store_dir}).")
 
     def _ledger(self, model: str, options: ClientOptions) -> FileLedger | None:
         if self.ledger_dir is None:

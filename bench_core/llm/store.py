@@ -150,6 +150,10 @@ class ResponseStore:
         with FileLock(path):
             yield
 
+    def is_empty(self) -> bool:
+        """Whether nothing was ever stored; no answer is read."""
+        return next(self.root.glob("??/*.json"), None) is None
+
     def __iter__(self) -> Iterator[Stored]:
         for path in sorted(self.root.glob("??/*.json")):
             stored = self.get(path.stem)

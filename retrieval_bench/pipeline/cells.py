@@ -107,7 +107,6 @@ class Planner:
 
     def __init__(self, settings: CellSettings, report: Reporter) -> None:
         self._settings, self._report = settings, report
-        self._models = settings.models()
         self._datasets: dict[str, Dataset | Failure] = {}
 
     def plan(self, orders: Sequence[Order]) -> list[Cell | Failure]:
@@ -138,11 +137,11 @@ class Planner:
         return self._datasets[name]
 
     def _cell(self, order: Order, dataset: Dataset) -> Cell:
-        setting = Setting(dataset.card, order.parameters, self._models)
-        system = create_system(order.system, setting)
-        card = dataset.card
+        card, models = dataset.card, self._settings.models()
+        system = create_system(order.system, Setting(card, order.parameters, models))
         check(system.label, card.dataset_id, card.access, system.reaches, self._settings.permission)
         check_installed(system)
+        models.check_keys()
         return _cell_of(order, system, dataset, order.k or dataset.card.k)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.data_use import NO_PERMISSION, Permission, check
+from bench_core.errors import UserError
 from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.described import user_files, user_source
@@ -110,7 +111,6 @@ class Planner:
 
     def __init__(self, settings: CellSettings, report: Reporter) -> None:
         self._settings, self._report = settings, report
-        self._models = settings.models()
         self._datasets: dict[str, SqlDataset | Failure] = {}
 
     def plan(self, orders: Sequence[Order]) -> list[Cell | Failure]:
@@ -150,8 +150,8 @@ class Planner:
         return dataset
 
     def _cell(self, order: Order, label: str, dataset: SqlDataset) -> Cell:
-        comparators = make_comparators(self._settings.comparators)
-        (system,) = make_systems(dataset, {order.name: str(order.generator)}, self._models)
+        comparators, models = make_comparators(self._settings.comparators), self._settings.models()
+        (system,) = make_systems(dataset, {order.name: str(order.generator)}, models)
         card, parts = dataset.card, (*system.reaches, *map(reach_of, comparators.values()))
         check(label, card.dataset_id, card.access, parts, self._settings.permission)
         described: dict[str, Json] = {
@@ -160,15 +160,29 @@ class Planner:
         }
         golds = f"gold SQL of {order.dataset}"
         classes = (system.generator, *comparators.values())
+        for stage in classes:
+            missing = stage.missing_requirement()
+            if missing:
+                raise UserError(f"{label}: {missing}.")
+        models.check_keys()
+        is_credentialed = card.access == "credentialed"
         return Cell(
             label=label,
             dataset=order.dataset,
             text=order.as_text(),
             makes=f"predictions {order.dataset} {identity_hash(described)}",
-            parts=(Cell(golds, order.dataset, Order(order.dataset, "", None).as_text(), makes=golds),),
+            parts=(
+                Cell(
+                    golds,
+                    order.dataset,
+                    Order(order.dataset, "", None).as_text(),
+                    makes=golds,
+                    is_credentialed=is_credentialed,
+                ),
+            ),
             files=tuple(sorted({path for stage in classes for path in user_files(stage)})),
             requires=system.requires,
-            is_credentialed=dataset.card.access == "credentialed",
+            is_credentialed=is_credentialed,
         )
 
 

@@ -154,3 +154,13 @@ def test_a_run_says_why_it_makes_what_exists_under_another_identity(here):
     first = result.stderr.splitlines()[0]
     assert first.startswith("mine.py:Broken: made again, since ") and "user_source" in first
     assert "made again" not in invoke("run", "-d", "demo/ehr", "-r", "bm25", "-r", "bm25,k1=1.5").stderr
+
+
+def test_a_key_that_is_not_set_is_seen_before_the_first_cell(here, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    systems = ["-r", "bm25", "-r", "hyde,llm=openai:gpt-4o > bm25", "--cache", here / "answers"]
+    result = invoke("run", "-d", "demo/ehr", *systems, "--format", "json", code=1)
+    assert [row["system"] for row in json.loads(result.stdout)["rows"]] == ["bm25"]
+    assert result.stderr.startswith("Cannot run: hyde,llm=openai:gpt-4o > bm25 on demo/ehr: openai:gpt-4o needs a key")
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    assert "2 can run" in invoke("run", "--check", "-d", "demo/ehr", *systems).stderr
