@@ -11,7 +11,8 @@ import pytest
 import bench_core
 import retrieval_bench
 import sql_bench
-from bench_core.plugins.registry import Family, StageSpec, arguments_of
+from bench_core.plugins.arguments import arguments_of
+from bench_core.plugins.registry import Family, StageSpec
 from bench_core.plugins.returns import STAGE_FACTS
 
 DOCS = Path(__file__).parents[1] / "docs"

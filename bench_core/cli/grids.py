@@ -51,7 +51,7 @@ def _known_executor(context: click.Context, parameter: click.Parameter, value: s
     from importlib.util import find_spec
 
     from bench_core.errors import UserError
-    from bench_core.plugins.registry import did_you_mean
+    from bench_core.plugins.arguments import did_you_mean
 
     kind, separator, address = value.partition(":")
     if kind not in (LOCAL, RAY) or (kind == LOCAL and separator) or (separator and not address):

@@ -15,7 +15,8 @@ from bench_core.llm.chat import ChatClient
 from bench_core.llm.clients import ClientOptions, create_client, unset_key
 from bench_core.llm.ledger import FileLedger
 from bench_core.llm.store import ResponseStore
-from bench_core.plugins.registry import Family, StageSpec, convert_arguments
+from bench_core.plugins.arguments import convert_arguments
+from bench_core.plugins.registry import Family, StageSpec
 
 
 def default_store_dir() -> Path:

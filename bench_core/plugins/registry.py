@@ -6,14 +6,11 @@ class's constructor and converted to what its annotations (or else its defaults)
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
 import re
 import sys
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -23,16 +20,11 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.identity import content_hash
+from bench_core.plugins.arguments import convert_arguments, did_you_mean
 from bench_core.plugins.protocols import Contract
 
 _PLUGIN_PREFIX = "biomed_bench_plugin_"
 _ARGUMENT = re.compile(r",(?=[A-Za-z_]\w*=)")
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """' (did you mean x?)' where a known name is close, else the empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 @dataclass(frozen=True)
@@ -145,77 +137,6 @@ class Family:
         return listing
 
 
-@dataclass(frozen=True)
-class Argument:
-    """An argument that a user may give a class by name.
-
-    Attributes:
-        values: what may stand behind its name, for people.
-        default: as it would be written; the empty string where there is none that could be.
-        meaning: what the class's docstring says of it.
-    """
-
-    name: str
-    values: str
-    default: str
-    meaning: str
-
-
-def arguments_of(cls: type[Any]) -> list[Argument]:
-    """The arguments of a class, in the order of its constructor."""
-    hints = _constructor_hints(cls)
-    meanings: dict[str, str] = {}
-    for documented in reversed(cls.__mro__):  # a base documents what its subclasses take over
-        meanings.update(_documented(inspect.cleandoc(documented.__doc__ or "")))
-    return [
-        Argument(name, _values(hints.get(name, str)), _written(parameter.default), meanings.get(name, ""))
-        for name, parameter in _constructor_parameters(cls).items()
-    ]
-
-
-def _documented(docstring: str) -> dict[str, str]:
-    """What a docstring in Google's form says under `Args:` or `Attributes:`, by name."""
-    section = re.search(r"^(?:Args|Attributes):\n(.*?)(?=^\S|\Z)", docstring, re.MULTILINE | re.DOTALL)
-    found = {}
-    for names, text in re.findall(r"^    ([\w, ]+): (.*?)(?=^    \S|\Z)", section[1] if section else "", re.M | re.S):
-        found.update(dict.fromkeys(names.split(", "), " ".join(text.split())))
-    return found
-
-
-def _values(annotation: Any) -> str:
-    if typing.get_origin(annotation) is typing.Literal:
-        return " or ".join(map(str, typing.get_args(annotation)))
-    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        return " or ".join(_values(part) for part in typing.get_args(annotation) if part is not types.NoneType)
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
-
-
-def _written(default: object) -> str:
-    return "" if default in (None, inspect.Parameter.empty) else str(default)
-
-
-def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -> dict[str, Any]:
-    """Turn `key=value` texts into what a constructor takes.
-
-    A value is converted by the parameter's annotation; without one by the type of its default; else it stays text.
-    """
-    parameters = _constructor_parameters(cls)
-    unknown = [key for key in arguments if key not in parameters]
-    if unknown:
-        takes = f"it takes {', '.join(parameters)}" if parameters else "it takes no arguments"
-        raise UserError(f"{what} has no argument {unknown[0]!r}{did_you_mean(unknown[0], parameters)}; {takes}.")
-    missing = [
-        key
-        for key, parameter in parameters.items()
-        if parameter.default is inspect.Parameter.empty and key not in arguments
-    ]
-    if missing:
-        raise UserError(f"{what} needs {missing[0]}; add ,{missing[0]}=… behind its name.")
-    hints = _constructor_hints(cls)
-    return {key: _convert(value, key, parameters[key], hints, what) for key, value in arguments.items()}
-
-
 def plugin_file(cls: type[Any]) -> Path | None:
     """The user's file that a class was read from; None for one of an importable module."""
     if not cls.__module__.startswith(_PLUGIN_PREFIX):
@@ -281,37 +202,6 @@ def _line_in(path: Path, error: BaseException) -> str:
     return f" (line {line})" if line else ""
 
 
-def _constructor_parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
-    """The parameters a user may name; keyword-only ones are injected by the suite and not listed."""
-    if cls.__init__ is object.__init__:
-        return {}
-    signature = inspect.signature(cls)
-    return {
-        name: parameter
-        for name, parameter in signature.parameters.items()
-        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    }
-
-
 def _takes_injected(cls: type[Any], name: str) -> bool:
     parameter = inspect.signature(cls).parameters.get(name)
     return parameter is not None and parameter.kind is inspect.Parameter.KEYWORD_ONLY
-
-
-def _constructor_hints(cls: type[Any]) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(cls.__init__)
-    except NameError:  # an annotation that only a type checker can see
-        return {}
-
-
-def _convert(value: str, key: str, parameter: inspect.Parameter, hints: Mapping[str, Any], what: str) -> Any:
-    from pydantic import TypeAdapter, ValidationError
-
-    default = parameter.default
-    annotation = hints.get(key, type(default) if default not in (None, inspect.Parameter.empty) else str)
-    try:
-        return TypeAdapter(annotation).validate_python(value)
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise UserError(f"{what}: {key}={value} does not fit: {reason}.") from error

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.errors import BenchError, UserError
-from bench_core.plugins.registry import Family, StageSpec, arguments_of, did_you_mean
+from bench_core.plugins.arguments import arguments_of, did_you_mean
+from bench_core.plugins.registry import Family, StageSpec
 from bench_core.results.tables import Cell, Column, Table
 
 Facts = Sequence[tuple[str, object]]

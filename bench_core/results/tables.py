@@ -85,7 +85,7 @@ class Table:
         Raises:
             UserError: the table has no such column, or a name is given twice.
         """
-        from bench_core.plugins.registry import did_you_mean
+        from bench_core.plugins.arguments import did_you_mean
 
         known = [column.name for column in self.columns]
         for name in names:

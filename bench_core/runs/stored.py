@@ -10,7 +10,7 @@ from typing import Any
 
 from bench_core.artifacts import file_sha256, read_json
 from bench_core.errors import BadFile, UserError
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from bench_core.runs.manifest import MANIFEST_NAME, SCHEMA_VERSION
 
 _FOLDER = re.compile(r"(?P<name>[^.].*)--(?P<hash8>[0-9a-f]{8})")

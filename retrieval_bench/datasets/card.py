@@ -8,7 +8,7 @@ from typing import Literal
 
 from bench_core.data_use import Access
 from bench_core.errors import UserError
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.datasets.tasks import TASKS
 
 IdenticalIds = Literal["keep", "drop"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench_core.errors import UserError
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.cliniq import read_match_judgments
 from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase

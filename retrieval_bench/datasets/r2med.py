@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bench_core.artifacts import write_atomically
 from bench_core.errors import BadFile, BenchError, UserError
-from bench_core.plugins.registry import StageSpec, convert_arguments, did_you_mean
+from bench_core.plugins.arguments import convert_arguments, did_you_mean
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase
 from retrieval_bench.datasets.hub import FetchedFolder, HubFiles, fetch_files

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.machine.model_files import ModelFiles
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.datasets.tasks import TaskWords, words_of
 from retrieval_bench.encoders.embeddings_api import Endpoint

@@ -12,7 +12,7 @@ from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
 from bench_core.machine.devices import torch_device
 from bench_core.machine.model_files import ModelFiles
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
 from retrieval_bench.types import Role
 

@@ -14,7 +14,7 @@ from bench_core.artifacts import read_json
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
 from bench_core.machine.model_files import ModelFiles
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.encoders.model_registry import registry
 
 if TYPE_CHECKING:

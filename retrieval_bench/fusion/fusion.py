@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.plugins.registry import StageSpec, convert_arguments, did_you_mean
+from bench_core.plugins.arguments import convert_arguments, did_you_mean
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.fusion.methods import METHODS
 from retrieval_bench.fusion.pool import Norm, Pool, normalised
 from retrieval_bench.types import RankedList, Run

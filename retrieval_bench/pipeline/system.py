@@ -24,8 +24,9 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.caching import Remembering
 from bench_core.llm.stage_models import LanguageModelSettings
+from bench_core.plugins.arguments import did_you_mean
 from bench_core.plugins.reach import reach_of
-from bench_core.plugins.registry import StageSpec, did_you_mean
+from bench_core.plugins.registry import StageSpec
 from bench_core.plugins.requirements import Requirements, all_of
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.fusion.fusion import Fusion, create_fusion

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bench_core.errors import UserError
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.types import Query, QueryPart
 
 LEXICAL: Mapping[str, Callable[[str, str], str]] = {

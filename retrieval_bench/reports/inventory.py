@@ -10,7 +10,8 @@ from typing import Any
 
 from bench_core.llm.clients import ClientOptions
 from bench_core.llm.stage_models import LanguageModelSettings
-from bench_core.plugins.registry import StageSpec, arguments_of
+from bench_core.plugins.arguments import arguments_of
+from bench_core.plugins.registry import StageSpec
 from bench_core.results.doctor import MachineWords
 from bench_core.results.inventory import (
     Details,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bench_core.errors import UserError
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from bench_core.results.scores import ShownMeasure
 
 # name -> (what people read, what ranx calls it, whether it needs a cut-off)

@@ -233,7 +233,7 @@ def _environment(temp_dir: Path) -> dict[str, str]:
 def _check_dialect(name: str) -> None:
     from sqlglot.dialects.dialect import Dialects
 
-    from bench_core.plugins.registry import did_you_mean
+    from bench_core.plugins.arguments import did_you_mean
 
     known = [dialect.value for dialect in Dialects if dialect.value]
     if name not in known:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench_core.errors import UserError
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from sql_bench.datasets.dataset import DatasetSourceBase, SqlCard, SqlDataset
 from sql_bench.datasets.folder import dataset_of_folder
 

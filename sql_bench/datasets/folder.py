@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from bench_core.data_use import Access
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import id_field, read_objects, text_field
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from bench_core.runs.config import load_config
 from sql_bench.datasets.dataset import DatasetSourceBase, SqlCard, SqlDataset
 from sql_bench.types import ComparisonRules, IdentifierRule, PredictionStatus, Question

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from sql_bench.guard.check import check_table_name
 from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome

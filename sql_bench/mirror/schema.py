@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from bench_core.identity import identity_hash
-from bench_core.plugins.registry import did_you_mean
+from bench_core.plugins.arguments import did_you_mean
 from bench_core.runs.config import load_config
 
 # BigQuery's names, old and new, and DuckDB's where they mean the same in both: INTEGER and FLOAT have 64 bits here.

@@ -4,8 +4,9 @@ from typing import Literal
 import pytest
 
 from bench_core.errors import UserError
+from bench_core.plugins.arguments import Argument, arguments_of, convert_arguments
 from bench_core.plugins.protocols import Contract
-from bench_core.plugins.registry import Argument, Family, StageSpec, arguments_of, convert_arguments
+from bench_core.plugins.registry import Family, StageSpec
 from bench_core.plugins.stage import Stage, StageBase
 
 FAMILY = Family(
