@@ -21,6 +21,19 @@ _SMALL_FILES = ("config.json", "modules.json", "adapter_config.json")
 
 
 @dataclass(frozen=True)
+class ModelOptions:
+    """Which version of a model runs where.
+
+    Attributes:
+        revision: commit, tag or branch of a hub model; without one, the commit it has now is found and recorded.
+        device: `cpu`, `cuda:1`, …; without: the GPU where there is one.
+    """
+
+    revision: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True)
 class ModelFiles:
     """A model as its user names it: a folder, or an id of the Hugging Face hub.
 

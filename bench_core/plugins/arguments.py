@@ -57,8 +57,9 @@ def arguments_of(cls: type[Any]) -> list[Argument]:
     """The arguments of a class, in the order of its constructor."""
     parameters = _parameters(cls)
     meanings: dict[str, str] = {}
-    options = dict.fromkeys(parameter.options for parameter in parameters.values() if parameter.options)
-    for documented in (*options, *reversed(cls.__mro__)):  # a class's own words come before those of what it takes over
+    options = {parameter.options for parameter in parameters.values() if parameter.options}
+    shared = [base for each in options for base in reversed(each.__mro__)]
+    for documented in (*shared, *reversed(cls.__mro__)):  # a class's own words come before those of what it takes over
         meanings.update(_documented(inspect.cleandoc(documented.__doc__ or "")))
     return [
         Argument(name, _values(parameter.annotation), _written(parameter.default), meanings.get(name, ""))
@@ -77,7 +78,8 @@ def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -
     A value is converted by the parameter's annotation; without one by the type of its default; else it stays text.
 
     Raises:
-        UserError: an argument that there is not, a value that does not convert, or one that is missing.
+        UserError: an argument that there is not, a value that does not convert or is outside its range, or one that is
+            missing.
     """
     parameters = _parameters(cls)
     unknown = [key for key in arguments if key not in parameters]
@@ -98,7 +100,10 @@ def convert_arguments(cls: type[Any], arguments: Mapping[str, str], what: str) -
         default = defaults[group].default
         options = next(parameter.options for parameter in parameters.values() if parameter.group == group)
         assert options is not None
-        converted[group] = options(**values) if default is _MISSING else dataclasses.replace(default, **values)
+        try:
+            converted[group] = options(**values) if default is _MISSING else dataclasses.replace(default, **values)
+        except UserError as error:  # a value outside its range
+            raise UserError(f"{what}: {error}") from error
     return converted
 
 

@@ -6,7 +6,8 @@ import inspect
 import json
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -52,9 +53,7 @@ class Described:
             UserError: an argument that JSON cannot hold.
         """
         try:
-            content: dict[str, Json] = json.loads(
-                json.dumps({name: _described(value) for name, value in self._arguments.items()}, allow_nan=False)
-            )
+            content: dict[str, Json] = json.loads(json.dumps(dict(_named_values(self._arguments)), allow_nan=False))
         except (TypeError, ValueError) as error:
             raise UserError(
                 f"{type(self).__name__}: its arguments cannot be described ({error}); write describe() to say what "
@@ -93,6 +92,15 @@ def user_files(instance: object) -> list[Path]:
 def is_of_the_suite(cls: type[Any]) -> bool:
     """Whether a class is the suite's own, or Python's."""
     return cls.__module__.partition(".")[0] in (*_SUITE, "builtins")
+
+
+def _named_values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Arguments as a user names them: of options that several classes share each by itself."""
+    for name, value in arguments.items():
+        if is_dataclass(value) and not isinstance(value, type):
+            yield from _named_values({field.name: getattr(value, field.name) for field in fields(value)})
+        else:
+            yield name, _described(value)
 
 
 def _described(value: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bench_core.errors import BadFile, BenchError
+from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.machine.progress import progress
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
 from retrieval_bench.types import Role
@@ -101,10 +101,25 @@ class BatchPlan:
 
 @dataclass(frozen=True)
 class Batching:
-    """How many texts are encoded at once: bounded in number, and in tokens with their padding."""
+    """How many texts are encoded at once: bounded in number, and in tokens with their padding.
 
-    batch_size: int
-    tokens_a_batch: int
+    Attributes:
+        batch_size: the most texts encoded at once.
+        tokens_a_batch: the most tokens encoded at once, padding included.
+    """
+
+    batch_size: int = 32
+    tokens_a_batch: int = 16_384
+
+    def __post_init__(self) -> None:
+        """Refuse batches of nothing.
+
+        Raises:
+            UserError: a bound below 1.
+        """
+        for name, value in vars(self).items():
+            if value < 1:
+                raise UserError(f"{name}={value} does not fit: it must be at least 1.")
 
 
 @dataclass

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.errors import UserError
-from bench_core.machine.model_files import ModelFiles
+from bench_core.machine.model_files import ModelFiles, ModelOptions
 from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.datasets.tasks import TaskWords, words_of
@@ -32,18 +32,19 @@ PACKAGED_MODEL = "minilm"
 
 
 @dataclass(frozen=True)
-class EncoderOptions:
+class EncoderOptions(ModelOptions):
     """What a user may say about a model besides its name. None, and empty: as the registry or the model has it.
 
     Attributes:
         revision: commit, tag or branch of a hub model.
         rules: the key of a model whose pooling, lengths and prefixes hold for this one (a local copy, a fine-tuning).
         document_model: the folder or hub id of the documents' weights, where they are others.
-        pooling, normalize: see `EncodingRule`.
+        pooling: which token vectors become the text's; without: as the registry or the model says, as in the next four.
+        normalize: whether the encoder's outputs are brought to length 1.
         query_prefix, document_prefix: put before each text, in place of an instruction.
         max_length: tokens that stay of queries and of documents.
         trust_remote_code: run the Python code that comes with the model.
-        device: `cpu`, `cuda:1`, or several with commas between them.
+        device: `cpu`, `cuda:1`, or several with commas between them; without: the GPUs there are.
         dtype: what is computed in; a processor else uses float32.
         endpoint: base URL of an OpenAI-compatible API that serves the model; texts are sent there.
         key_variable: the environment variable that holds its key.
@@ -51,7 +52,6 @@ class EncoderOptions:
         encoding_format: how an endpoint's numbers travel.
     """
 
-    revision: str = ""
     rules: str = ""
     document_model: str = ""
     pooling: Pooling | None = None
@@ -60,12 +60,20 @@ class EncoderOptions:
     document_prefix: str | None = None
     max_length: int | None = None
     trust_remote_code: bool = False
-    device: str = ""
     dtype: ComputeType | None = None
     endpoint: str = ""
     key_variable: str = "OPENAI_API_KEY"
     dimensions: int | None = None
     encoding_format: EncodingFormat = "float"
+
+    def __post_init__(self) -> None:
+        """Refuse a length of nothing.
+
+        Raises:
+            UserError: `max_length` is below 1.
+        """
+        if self.max_length is not None and self.max_length < 1:
+            raise UserError(f"max_length={self.max_length} does not fit: it must be at least 1.")
 
 
 def create_encoder(

@@ -22,23 +22,21 @@ class BiEncoder(RerankerBase):
 
     Args:
         model: as of the retriever `dense`: a name of the registry, a folder, or a hub id.
-        revision: commit of a hub model.
         batch_size: texts encoded at once.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
+        encoder: what else is said about the model, as of `dense`.
         card: of what is searched: its task words the model's instruction.
     """
 
     def __init__(
         self,
         model: str = PACKAGED_MODEL,
-        revision: str = "",
         batch_size: int = 32,
-        device: str = "",
+        encoder: EncoderOptions = EncoderOptions(),
         *,
         card: DatasetCard = UNKNOWN,
     ) -> None:
         self._model, self._batch_size, self._card = model, batch_size, card
-        self._options = EncoderOptions(revision=revision, device=device)
+        self._options = encoder
 
     def describe(self) -> Description:
         """What the model does with queries and with documents."""

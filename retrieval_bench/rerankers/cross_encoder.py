@@ -8,8 +8,7 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from retrieval_bench.encoders.encoding_rule import ComputeType
-from retrieval_bench.rerankers.pairs import Pair, PairReranker
+from retrieval_bench.rerankers.pairs import Pair, PairOptions, PairReranker
 
 # Without one of these the head would be made of random numbers. A decoder's answer "yes" is scored by
 # sentence-transformers itself, as Qwen3-Reranker is.
@@ -25,11 +24,7 @@ class CrossEncoder(PairReranker):
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
-        revision: commit of a hub model; by default what the hub has now.
-        max_length: tokens read of a pair.
-        batch_size: pairs scored at once; halved where they do not fit into memory.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
-        dtype: float32, float16 or bfloat16; by default float32.
+        options: how it is run.
     """
 
     name = "cross-encoder"
@@ -37,13 +32,9 @@ class CrossEncoder(PairReranker):
     def __init__(
         self,
         model: str = "BAAI/bge-reranker-v2-m3",
-        revision: str = "",
-        max_length: int = 512,
-        batch_size: int = 32,
-        device: str = "",
-        dtype: ComputeType | None = None,
+        options: PairOptions = PairOptions(),
     ) -> None:
-        super().__init__(model, revision, max_length, batch_size, device, dtype)
+        super().__init__(model, options)
 
     def describe_score(self) -> Mapping[str, Json]:
         """See `PairReranker`."""
@@ -106,11 +97,7 @@ class MonoBert(CrossEncoder):
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
-        revision: commit of a hub model; by default what the hub has now.
-        max_length: tokens read of a pair.
-        batch_size: pairs scored at once; halved where they do not fit into memory.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
-        dtype: float32, float16 or bfloat16; by default float32.
+        options: how it is run.
     """
 
     name = "monobert"
@@ -118,13 +105,9 @@ class MonoBert(CrossEncoder):
     def __init__(
         self,
         model: str = "castorini/monobert-large-msmarco",
-        revision: str = "",
-        max_length: int = 512,
-        batch_size: int = 32,
-        device: str = "",
-        dtype: ComputeType | None = None,
+        options: PairOptions = PairOptions(),
     ) -> None:
-        super().__init__(model, revision, max_length, batch_size, device, dtype)
+        super().__init__(model, options)
 
     def describe_score(self) -> Mapping[str, Json]:
         """See `PairReranker`."""

@@ -8,9 +8,8 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from retrieval_bench.encoders.encoding_rule import ComputeType
 from retrieval_bench.rerankers.padding import Padded
-from retrieval_bench.rerankers.pairs import Pair, PairReranker
+from retrieval_bench.rerankers.pairs import Pair, PairOptions, PairReranker
 
 _PROMPT = ("Query: {query}", "Document: {document}", "Relevant:")
 # A query that is longer leaves nothing of the document; ours, the paper's queries being a few words long.
@@ -27,10 +26,7 @@ class MonoT5(PairReranker):
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
-        revision: commit of a hub model; by default what the hub has now.
-        max_length: tokens of a prompt.
-        batch_size: pairs scored at once; halved where they do not fit into memory.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
+        options: how it is run; T5 overflows in float16.
         dtype: float32 or bfloat16 (T5 overflows in float16); by default float32.
         relevant: the word for a relevant document, `yes` for the multilingual models.
         irrelevant: the word for another one, `no` for the multilingual models.
@@ -41,17 +37,13 @@ class MonoT5(PairReranker):
     def __init__(
         self,
         model: str = "castorini/monot5-base-msmarco",
-        revision: str = "",
-        max_length: int = 512,
-        batch_size: int = 32,
-        device: str = "",
-        dtype: ComputeType | None = None,
+        options: PairOptions = PairOptions(),
         relevant: str = "true",
         irrelevant: str = "false",
     ) -> None:
-        if dtype == "float16":
+        if options.dtype == "float16":
             raise UserError("reranker monot5: T5 overflows in float16; give dtype=bfloat16 or float32.")
-        super().__init__(model, revision, max_length, batch_size, device, dtype)
+        super().__init__(model, options)
         self.relevant = relevant
         self.irrelevant = irrelevant
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
-from bench_core.machine.model_files import ModelFiles
+from bench_core.machine.model_files import ModelFiles, ModelOptions
 from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.encoder import OutOfMemory
 from retrieval_bench.encoders.encoding_rule import ComputeType
@@ -21,6 +22,33 @@ Pair = tuple[str, str]
 """The text of a query and that of a document."""
 
 
+@dataclass(frozen=True)
+class PairOptions(ModelOptions):
+    """How a model that reads pairs is run.
+
+    Attributes:
+        revision: commit of a hub model; by default what the hub has now, which the run's identity then names.
+        max_length: tokens read of a pair.
+        batch_size: pairs scored at once; halved where they do not fit into memory.
+        device: `cpu`, `cuda`, …; by default the GPU where there is one.
+        dtype: what is computed in, float32, float16 or bfloat16; by default float32 on a processor.
+    """
+
+    max_length: int = 512
+    batch_size: int = 32
+    dtype: ComputeType | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse pairs of no length and batches of nothing.
+
+        Raises:
+            UserError: a number below the least that has a meaning.
+        """
+        for argument, value, least in (("max_length", self.max_length, 16), ("batch_size", self.batch_size, 1)):
+            if value < least:
+                raise UserError(f"{argument}={value} does not fit: it must be at least {least}.")
+
+
 class PairReranker(RerankerBase, ABC):
     """A model that reads a query and a document together and says how well they fit.
 
@@ -29,11 +57,7 @@ class PairReranker(RerankerBase, ABC):
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
-        revision: commit of a hub model; by default what the hub has now, which the run's identity then names.
-        max_length: tokens read of a pair.
-        batch_size: pairs scored at once; halved where they do not fit into memory.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
-        dtype: what is computed in; by default float32 on a processor, and on a GPU `gpu_dtype`.
+        options: how it is run; on a GPU without a dtype in `gpu_dtype`.
     """
 
     is_remote = False
@@ -42,17 +66,10 @@ class PairReranker(RerankerBase, ABC):
     """Raised when the same model and texts would score differently."""
     gpu_dtype: ComputeType = "float32"
 
-    def __init__(
-        self, model: str, revision: str, max_length: int, batch_size: int, device: str, dtype: ComputeType | None
-    ) -> None:
-        for argument, value, least in (("max_length", max_length, 16), ("batch_size", batch_size, 1)):
-            if value < least:
-                raise UserError(f"{self._stage}: {argument}={value} does not fit: it must be at least {least}.")
-        self._given_files = ModelFiles(model, revision)
-        self.max_length = max_length
-        self.batch_size = batch_size
-        self.dtype = dtype
-        self._computation = Computation((device,) if device else (), self.gpu_dtype, dtype)
+    def __init__(self, model: str, options: PairOptions) -> None:
+        self._given_files = ModelFiles(model, options.revision)
+        self.max_length, self.batch_size, self.dtype = options.max_length, options.batch_size, options.dtype
+        self._computation = Computation((options.device,) if options.device else (), self.gpu_dtype, options.dtype)
 
     @staticmethod
     def missing_requirement() -> str:

@@ -9,10 +9,9 @@ from typing import Any
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.model_files import ModelFiles
-from retrieval_bench.encoders.encoding_rule import ComputeType
 from retrieval_bench.rerankers.lora import LoraAdapter
 from retrieval_bench.rerankers.padding import Padded
-from retrieval_bench.rerankers.pairs import Pair, PairReranker
+from retrieval_bench.rerankers.pairs import Pair, PairOptions, PairReranker
 
 _PROMPT = ("query: {query}", "document: {document}")
 _HEAD = "score.weight"
@@ -30,10 +29,6 @@ class RankLlama(PairReranker):
         revision: commit of a hub adapter; by default what the hub has now.
         base: the model it adapts, with its tokenizer: a folder, or an id of the hub.
         base_revision: commit of a hub base; by default what the hub has now.
-        max_length: tokens read of a pair.
-        batch_size: pairs scored at once; halved where they do not fit into memory.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
-        dtype: float32, float16 or bfloat16; by default float16 on a GPU, as R2MED, and float32 on a processor.
     """
 
     name = "rankllama"
@@ -42,15 +37,11 @@ class RankLlama(PairReranker):
     def __init__(
         self,
         model: str = "castorini/rankllama-v1-7b-lora-passage",
-        revision: str = "",
+        options: PairOptions = PairOptions(batch_size=8),
         base: str = "meta-llama/Llama-2-7b-hf",
         base_revision: str = "",
-        max_length: int = 512,
-        batch_size: int = 8,
-        device: str = "",
-        dtype: ComputeType | None = None,
     ) -> None:
-        super().__init__(model, revision, max_length, batch_size, device, dtype)
+        super().__init__(model, options)
         self._given_base = ModelFiles(base, base_revision)
 
     def describe_score(self) -> Mapping[str, Json]:

@@ -16,8 +16,6 @@ from retrieval_bench.datasets.card import UNKNOWN, DatasetCard, IdenticalIds
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors, Similarity, prepare
 from retrieval_bench.encoders.encoder import Encoder
-from retrieval_bench.encoders.encoding_rule import ComputeType, Pooling
-from retrieval_bench.encoders.endpoint import EncodingFormat
 from retrieval_bench.encoders.models import PACKAGED_MODEL, EncoderOptions, create_encoder, rules_of
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.row_file import Precision
@@ -45,23 +43,9 @@ class Dense(RetrieverBase):
             and its recall against exact search is shown.
         search_parameters: FAISS's, for an approximate index: `nprobe=16`, `efSearch=64`.
         precision: what the embeddings are stored as.
-        batch_size: the most texts encoded at once.
-        tokens_a_batch: the most tokens encoded at once, padding included.
+        batching: how many texts are encoded at once.
         memory: what searching the embeddings may take; larger ones are read from disk in blocks.
-        revision: commit, tag or branch of a hub model.
-        rules: the key of a model whose pooling, lengths and prefixes hold for this one (a local copy, a fine-tuning).
-        document_model: the folder or hub id of the documents' weights, where they are others.
-        pooling: which token vectors become the text's; without: as the registry or the model says, as in the next four.
-        normalize: whether the encoder's outputs are brought to length 1.
-        query_prefix, document_prefix: put before each text, in place of an instruction.
-        max_length: tokens that stay of queries and of documents.
-        trust_remote_code: run the Python code that comes with the model.
-        device: `cpu`, `cuda:1`, or several with commas between them; without: the GPUs there are.
-        dtype: what is computed in; a processor else uses float32.
-        endpoint: base URL of an OpenAI-compatible API that serves the model; texts are sent there.
-        key_variable: the environment variable that holds its key.
-        dimensions: how many an endpoint shall answer with, where its model can shorten vectors.
-        encoding_format: how an endpoint's numbers travel.
+        encoder: what else is said about the model.
         instructions: `own`, worded by this suite; or `upstream`, those of R2MED's code, which
             `retrieval-bench import-upstream r2med` takes from your clone of it.
         identical_ids: whether a document that has the query's own id stays in its ranking; by default as the dataset's
@@ -78,59 +62,23 @@ class Dense(RetrieverBase):
         factory: str = "Flat",
         search_parameters: str = "",
         precision: Precision = "float32",
-        batch_size: int = 32,
-        tokens_a_batch: int = 16_384,
+        batching: Batching = Batching(),
         memory: str = "1GB",
-        revision: str = "",
-        rules: str = "",
-        document_model: str = "",
-        pooling: Pooling | None = None,
-        normalize: bool | None = None,
-        query_prefix: str | None = None,
-        document_prefix: str | None = None,
-        max_length: int | None = None,
-        trust_remote_code: bool = False,
-        device: str = "",
-        dtype: ComputeType | None = None,
-        endpoint: str = "",
-        key_variable: str = "OPENAI_API_KEY",
-        dimensions: int | None = None,
-        encoding_format: EncodingFormat = "float",
+        encoder: EncoderOptions = EncoderOptions(),
         instructions: Literal["own", "upstream"] = "own",
         identical_ids: IdenticalIds | None = None,
         *,
         card: DatasetCard = UNKNOWN,
     ) -> None:
-        for name, value in (("batch_size", batch_size), ("tokens_a_batch", tokens_a_batch), ("max_length", max_length)):
-            if value is not None and value < 1:
-                raise UserError(f"retriever dense: {name}={value} does not fit: it must be at least 1.")
         self.similarity, self.precision = similarity, precision
         self.factory = Factory(factory, search_parameters)
         if self.factory.is_exact and search_parameters:
             raise UserError("retriever dense: search_parameters= are for an approximate index; name one with factory=.")
-        self._batching = Batching(batch_size, tokens_a_batch)
+        self._batching, self._options = batching, encoder
         self._memory, self._memory_bytes = memory, parse_bytes(memory)
         self._model, self._card = model, card
-        self._prefixes = (
-            upstream_prefixes(rules_of(model, rules), card.instructions_as) if instructions == "upstream" else None
-        )
-        self._options = EncoderOptions(
-            revision=revision,
-            rules=rules,
-            document_model=document_model,
-            pooling=pooling,
-            normalize=normalize,
-            query_prefix=query_prefix,
-            document_prefix=document_prefix,
-            max_length=max_length,
-            trust_remote_code=trust_remote_code,
-            device=device,
-            dtype=dtype,
-            endpoint=endpoint,
-            key_variable=key_variable,
-            dimensions=dimensions,
-            encoding_format=encoding_format,
-        )
+        imports = instructions == "upstream"
+        self._prefixes = upstream_prefixes(rules_of(model, encoder.rules), card.instructions_as) if imports else None
         self._drops_identical_ids = (identical_ids or card.identical_ids) == "drop"
         self._split_note = self._recall_note = ""
 

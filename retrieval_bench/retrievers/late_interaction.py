@@ -10,6 +10,7 @@ from pathlib import Path
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.environment import parse_bytes
+from bench_core.machine.model_files import ModelOptions
 from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.models import PACKAGED_MODEL
@@ -37,11 +38,7 @@ class LateInteraction(RetrieverBase):
             tokens, no punctuation in documents, a projection. Any other is a plain encoder: its last layer is taken.
         query_max_len, doc_max_len: tokens that stay, special ones included; without: as the checkpoint says.
         precision: what token vectors are stored as; scores are those of what is stored.
-        batch_size: the most texts encoded at once.
-        tokens_a_batch: the most tokens encoded at once, padding included.
         memory: what searching may take; the token vectors are read from disk in blocks.
-        revision: commit, tag or branch of a hub model.
-        device: `cpu`, `cuda:1`, …; without: the GPU where there is one.
     """
 
     resumes_indexing = True
@@ -53,27 +50,18 @@ class LateInteraction(RetrieverBase):
         query_max_len: int | None = None,
         doc_max_len: int | None = None,
         precision: Precision = "float16",
-        batch_size: int = 32,
-        tokens_a_batch: int = 16_384,
+        batching: Batching = Batching(),
         memory: str = "1GB",
-        revision: str = "",
-        device: str = "",
+        options: ModelOptions = ModelOptions(),
     ) -> None:
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("tokens_a_batch", tokens_a_batch, 1),
+        for name, value in (("query_max_len", query_max_len), ("doc_max_len", doc_max_len)):
             # The least that a query or document in ColBERT's format is: begin, marker, one token, end.
-            ("query_max_len", query_max_len, 4),
-            ("doc_max_len", doc_max_len, 4),
-        ):
-            if value is not None and value < least:
-                raise UserError(
-                    f"retriever late-interaction: {name}={value} does not fit: it must be at least {least}."
-                )
+            if value is not None and value < 4:
+                raise UserError(f"retriever late-interaction: {name}={value} does not fit: it must be at least 4.")
         self.precision: Precision = precision
-        self._batching = Batching(batch_size, tokens_a_batch)
+        self._batching = batching
         self._memory_bytes = parse_bytes(memory)
-        self._model, self._revision, self._device = model, revision, device
+        self._model, self._revision, self._device = model, options.revision, options.device
         self._lengths = query_max_len, doc_max_len
         self._n_split = 0
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
+from bench_core.machine.model_files import ModelOptions
 from retrieval_bench.encoders.token_encoder import TokenEncoder
 from retrieval_bench.rankings.topk import canonical_order
 from retrieval_bench.retrievers.base import RetrieverBase
@@ -48,7 +49,8 @@ class Ragatouille(RetrieverBase):
         python: str = "",
         agreement: bool = False,
     ) -> None:
-        self._exact = LateInteraction(model, query_max_len, doc_max_len, precision="float32", revision=revision)
+        options = ModelOptions(revision)
+        self._exact = LateInteraction(model, query_max_len, doc_max_len, precision="float32", options=options)
         self._encoder = TokenEncoder(model, revision, query_max_len, doc_max_len)
         self._python, self._agreement = python, agreement
         self._note = ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
+from bench_core.machine.model_files import ModelOptions
 from bench_core.plugins.requirements import Requirements, of_devices
 from retrieval_bench.encoders.batches import Batching, BatchPlan, PlannedEncoding
 from retrieval_bench.encoders.query_vectors import query_vectors
@@ -40,12 +41,9 @@ class Splade(RetrieverBase):
     Args:
         model: `splade-tiny` (packaged), a folder, or a model id of the Hugging Face hub: whatever SparseEncoder of
             sentence-transformers loads.
-        revision: commit of a hub model; without one, the commit it has now is found and recorded.
         max_length: tokens of a text that are read; 0: as many as the model takes.
         top_terms: keep only so many of a document's heaviest terms (approximate); 0: all.
-        batch_size: the most texts encoded at once.
         tokens_a_batch: the most tokens encoded at once, padding included; each takes 120 KB at a vocabulary of 30,522.
-        device: `cpu`, `cuda`, …; by default the GPU where there is one.
     """
 
     resumes_indexing = True
@@ -54,20 +52,17 @@ class Splade(RetrieverBase):
     def __init__(
         self,
         model: str = PACKAGED_MODEL,
-        revision: str = "",
         max_length: int = 0,
         top_terms: int = 0,
-        batch_size: int = 32,
-        tokens_a_batch: int = 4096,
-        device: str = "",
+        batching: Batching = Batching(tokens_a_batch=4096),
+        options: ModelOptions = ModelOptions(),
     ) -> None:
-        _check_least("max_length", max_length, 0)
-        _check_least("top_terms", top_terms, 0)
-        _check_least("batch_size", batch_size, 1)
-        _check_least("tokens_a_batch", tokens_a_batch, 1)
-        self.top_terms, self._device = top_terms, device
-        self._batching = Batching(batch_size, tokens_a_batch)
-        self._encoder = TermEncoder(model, revision, max_length, device)
+        for name, value in (("max_length", max_length), ("top_terms", top_terms)):
+            if value < 0:
+                raise UserError(f"retriever splade: {name}={value} does not fit: it must be at least 0.")
+        self.top_terms, self._device = top_terms, options.device
+        self._batching = batching
+        self._encoder = TermEncoder(model, options.revision, max_length, options.device)
         self._n_split = 0
 
     @staticmethod
@@ -146,8 +141,3 @@ def _length_and_text(query: Query) -> tuple[int, list[str], str]:
     """Any order will do that depends on the query alone."""
     texts = [part.text for part in query.encoded_parts]
     return sum(map(len, texts)), texts, query.query_id
-
-
-def _check_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UserError(f"retriever splade: {name}={value} does not fit: it must be at least {least}.")

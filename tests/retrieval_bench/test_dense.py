@@ -13,7 +13,9 @@ from bench_core.machine.devices import torch_device
 from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.datasets.r2med import find_set
+from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
+from retrieval_bench.encoders.models import EncoderOptions
 from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.dense import Dense
@@ -101,7 +103,7 @@ def test_embeddings_beyond_the_memory_given_are_read_from_disk_and_said_to_be(ev
 @pytest.mark.slow
 def test_prefixes_change_what_is_encoded(evidence, indexed, tmp_path):
     retriever, folder = indexed
-    prefixed = Dense(document_prefix="passage: ")
+    prefixed = Dense(encoder=EncoderOptions(document_prefix="passage: "))
     prefixed.index(evidence.corpus, tmp_path)
     assert (tmp_path / "vectors.bin").read_bytes() != (folder / "vectors.bin").read_bytes()
     assert prefixed.describe().index != retriever.describe().index
@@ -130,7 +132,7 @@ def test_a_model_is_the_content_of_its_files_wherever_they_lie(tmp_path):
 
 
 def test_what_changes_no_result_is_not_in_the_description():
-    assert Dense(batch_size=8, device="cpu").describe() == Dense(batch_size=64).describe()
+    assert Dense(batching=Batching(8), encoder=EncoderOptions(device="cpu")).describe() == Dense().describe()
     assert Dense(query_prefix="query: ").describe().index == Dense().describe().index
     assert Dense(query_prefix="query: ").describe().search != Dense().describe().search
 
@@ -204,7 +206,7 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(tmp_path, evidence):
 
 def test_a_batch_of_nothing_is_refused():
     with pytest.raises(UserError, match="batch_size=0"):
-        Dense(batch_size=0)
+        create_retriever(StageSpec.parse("dense,batch_size=0"))
     with pytest.raises(UserError, match="no size"):
         Dense(memory="much")
     with pytest.raises(UserError, match="approximate index"):

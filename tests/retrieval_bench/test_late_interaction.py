@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from bench_core.errors import BadFile, BenchError, UserError
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.token_encoder import TokenEncoder, query_matrices
 from retrieval_bench.encoders.token_store import TokenStore
 from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.late_interaction import LateInteraction
 from retrieval_bench.retrievers.max_sim import MaxSimSearch
 from retrieval_bench.testing import RetrieverContract
@@ -196,6 +198,12 @@ def test_broken_metadata_is_told(tmp_path, said):
         LateInteraction(str(folder)).describe()
 
 
+def made(**arguments):
+    """As a user writes it: `late-interaction,batch_size=4`."""
+    named = tuple((name, str(value)) for name, value in arguments.items())
+    return create_retriever(StageSpec("late-interaction", named))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -208,12 +216,12 @@ def test_broken_metadata_is_told(tmp_path, said):
 )
 def test_wrong_arguments_are_told(arguments, message):
     with pytest.raises(UserError, match=message):
-        LateInteraction(**arguments).describe()
+        made(**arguments).describe()
 
 
 def test_the_description_names_what_changes_results_and_nothing_else(checkpoint):
     def described(**arguments):
-        return json.dumps(LateInteraction(str(checkpoint), **arguments).describe().as_json(), sort_keys=True)
+        return json.dumps(made(model=checkpoint, **arguments).describe().as_json(), sort_keys=True)
 
     same = described()
     assert described(batch_size=3, tokens_a_batch=50, memory="2GB", device="cpu") == same

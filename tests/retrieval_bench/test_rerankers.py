@@ -36,6 +36,7 @@ from retrieval_bench.rerankers.base import RERANKERS, RerankerBase, create_reran
 from retrieval_bench.rerankers.cross_encoder import CrossEncoder, MonoBert
 from retrieval_bench.rerankers.lora import LoraAdapter
 from retrieval_bench.rerankers.monot5 import MonoT5
+from retrieval_bench.rerankers.pairs import PairOptions
 from retrieval_bench.rerankers.rankllama import RankLlama
 from retrieval_bench.testing import RerankerContract
 from retrieval_bench.types import Candidates, Description, Document, Query
@@ -100,19 +101,19 @@ def classifier_logits(folder, max_length):
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 def test_cross_encoder_with_one_label_scores_the_logit(tiny, max_length, batch_size):
     logits = classifier_logits(tiny / "one-label", max_length)
-    reranker = CrossEncoder(str(tiny / "one-label"), max_length=max_length, batch_size=batch_size)
+    reranker = CrossEncoder(str(tiny / "one-label"), PairOptions(max_length=max_length, batch_size=batch_size))
     assert_scores(reranker, lambda query, document: logits(query, document)[0])
 
 
 def test_cross_encoder_with_two_labels_scores_the_log_odds(tiny):
     logits = classifier_logits(tiny / "two-labels", 128)
-    reranker = CrossEncoder(str(tiny / "two-labels"), max_length=128)
+    reranker = CrossEncoder(str(tiny / "two-labels"), PairOptions(max_length=128))
     assert_scores(reranker, lambda query, document: logits(query, document)[1] - logits(query, document)[0])
 
 
 def test_monobert_scores_the_second_logit(tiny):
     logits = classifier_logits(tiny / "two-labels", 64)
-    reranker = MonoBert(str(tiny / "two-labels"), max_length=64)
+    reranker = MonoBert(str(tiny / "two-labels"), PairOptions(max_length=64))
     assert_scores(reranker, lambda query, document: logits(query, document)[1])
 
 
@@ -121,7 +122,8 @@ def test_an_activation_saved_with_the_checkpoint_is_not_applied(tiny, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     config["sentence_transformers"] = {"activation_fn": "torch.nn.modules.activation.Sigmoid", "version": "6.0.0"}
     (folder / "config.json").write_text(json.dumps(config))
-    plain, with_sigmoid = (CrossEncoder(str(place), max_length=64) for place in (tiny / "one-label", folder))
+    options = PairOptions(max_length=64)
+    plain, with_sigmoid = (CrossEncoder(str(place), options) for place in (tiny / "one-label", folder))
     np.testing.assert_allclose(with_sigmoid.rerank(BATCH)[0], plain.rerank(BATCH)[0], rtol=1e-6)
 
 
@@ -138,12 +140,12 @@ def test_monot5_scores_the_log_probability_of_true(tiny, batch_size):
             logits = model(**inputs, decoder_input_ids=torch.tensor([[model.config.decoder_start_token_id]])).logits
         return torch.log_softmax(logits[0, 0, words], dim=0)[1].item()
 
-    assert_scores(MonoT5(str(tiny / "t5"), max_length=2000, batch_size=batch_size), reference)
+    assert_scores(MonoT5(str(tiny / "t5"), PairOptions(max_length=2000, batch_size=batch_size)), reference)
 
 
 @pytest.mark.parametrize("max_length", [16, 40, 64])
 def test_a_long_prompt_keeps_its_end_and_some_of_the_document(tiny, max_length):
-    reranker = MonoT5(str(tiny / "t5"), max_length=max_length)
+    reranker = MonoT5(str(tiny / "t5"), PairOptions(max_length=max_length))
     tokenizer = AutoTokenizer.from_pretrained(tiny / "t5")
     (prompt,) = reranker.prompts([("stroke " * 200, "gout " * 200)])
     tokens = tokenizer.convert_ids_to_tokens(prompt)
@@ -208,7 +210,8 @@ def rankllama_reference(base, adapter, max_length, scale):
 @pytest.mark.parametrize(("max_length", "batch_size"), [(200, 1), (200, 5), (32, 100)])
 def test_rankllama_scores_the_head_at_the_last_token(tiny, max_length, batch_size):
     reference = rankllama_reference(tiny / "llama", tiny / "lora", max_length, scale=8 / 4)
-    reranker = RankLlama(str(tiny / "lora"), base=str(tiny / "llama"), max_length=max_length, batch_size=batch_size)
+    options = PairOptions(max_length=max_length, batch_size=batch_size)
+    reranker = RankLlama(str(tiny / "lora"), options, base=str(tiny / "llama"))
     assert_scores(reranker, reference)
 
 
@@ -217,7 +220,7 @@ def test_a_rank_stabilised_adapter_in_the_older_file_format(tiny, tmp_path):
     adapter = tiny_rerankers.lora(tmp_path / "bin", tiny / "llama", in_safetensors=False, **settings)
     same = tiny_rerankers.lora(tmp_path / "safetensors", tiny / "llama", **settings)
     reference = rankllama_reference(tiny / "llama", same, 128, scale=6 / math.sqrt(4))
-    assert_scores(RankLlama(str(adapter), base=str(tiny / "llama"), max_length=128), reference)
+    assert_scores(RankLlama(str(adapter), PairOptions(max_length=128), base=str(tiny / "llama")), reference)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +340,7 @@ for spec in sys.argv[1:]:
     assert described[2]["base"] == {"model": "tiny/llama", "revision": COMMIT}
     batch = [Candidates(Query("q", "gout"), [Document("a", "urate"), Document("b", "metformin")])]
     local = [
-        MonoBert(str(tiny / "two-labels"), max_length=64),
+        MonoBert(str(tiny / "two-labels"), PairOptions(max_length=64)),
         MonoT5(str(tiny / "t5")),
         RankLlama(str(tiny / "lora"), base=str(tiny / "llama")),
     ]
@@ -347,10 +350,10 @@ for spec in sys.argv[1:]:
 
 def every_reranker(tiny):
     return [
-        CrossEncoder(str(tiny / "one-label"), max_length=64),
-        MonoBert(str(tiny / "two-labels"), max_length=64),
-        MonoT5(str(tiny / "t5"), max_length=64),
-        RankLlama(str(tiny / "lora"), base=str(tiny / "llama"), max_length=64),
+        CrossEncoder(str(tiny / "one-label"), PairOptions(max_length=64)),
+        MonoBert(str(tiny / "two-labels"), PairOptions(max_length=64)),
+        MonoT5(str(tiny / "t5"), PairOptions(max_length=64)),
+        RankLlama(str(tiny / "lora"), PairOptions(max_length=64), base=str(tiny / "llama")),
     ]
 
 
@@ -394,7 +397,7 @@ def test_a_pair_that_does_not_fit_is_told(tiny):
 
 
 def test_pairs_of_like_length_are_scored_together_the_longest_first(tiny):
-    reranker = CrossEncoder(str(tiny / "one-label"), max_length=64, batch_size=4)
+    reranker = CrossEncoder(str(tiny / "one-label"), PairOptions(max_length=64, batch_size=4))
     asked, plain = [], reranker.score_pairs
 
     def noting(pairs):
@@ -409,17 +412,17 @@ def test_pairs_of_like_length_are_scored_together_the_longest_first(tiny):
 
 
 def test_identity_is_content_and_rule_and_nothing_of_the_machine(tiny, tmp_path):
-    plain = CrossEncoder(str(tiny / "one-label"), max_length=64).describe()
+    plain = CrossEncoder(str(tiny / "one-label"), PairOptions(max_length=64)).describe()
     moved = shutil.copytree(tiny / "one-label", tmp_path / "elsewhere")
     (moved / "README.md").write_text("prose")
     (moved / ".cache").mkdir()
     (moved / ".cache" / "seen").write_text("yes")
-    assert CrossEncoder(str(moved), max_length=64, batch_size=7, device="cpu").describe() == plain
-    assert CrossEncoder(str(moved), max_length=65).describe() != plain
-    assert CrossEncoder(str(moved), max_length=64, dtype="bfloat16").describe() != plain
-    assert MonoBert(str(moved), max_length=64).describe() != plain
+    assert CrossEncoder(str(moved), PairOptions(max_length=64, batch_size=7, device="cpu")).describe() == plain
+    assert CrossEncoder(str(moved), PairOptions(max_length=65)).describe() != plain
+    assert CrossEncoder(str(moved), PairOptions(max_length=64, dtype="bfloat16")).describe() != plain
+    assert MonoBert(str(moved), PairOptions(max_length=64)).describe() != plain
     (moved / "vocab.txt").write_text((moved / "vocab.txt").read_text().replace("gout", "tuog"))
-    assert CrossEncoder(str(moved), max_length=64).describe() != plain
+    assert CrossEncoder(str(moved), PairOptions(max_length=64)).describe() != plain
 
 
 def test_an_adapters_base_is_part_of_its_identity(tiny, tmp_path):
@@ -433,23 +436,23 @@ def test_an_adapters_base_is_part_of_its_identity(tiny, tmp_path):
 def test_a_model_without_a_head_is_not_given_a_random_one(tmp_path):
     folder = tiny_rerankers.bert_classifier(tmp_path / "encoder", 1, BertForMaskedLM)
     with pytest.raises(UserError, match="is a BertForMaskedLM, which has no classification head"):
-        CrossEncoder(str(folder), max_length=64).rerank(BATCH)
+        CrossEncoder(str(folder), PairOptions(max_length=64)).rerank(BATCH)
 
 
 def test_models_that_cannot_be_used_are_told_in_one_sentence(tiny, tmp_path):
     three = tiny_rerankers.bert_classifier(tmp_path / "three", 3)
     with pytest.raises(UserError, match="has 3 labels; give one of 1 or 2"):
-        CrossEncoder(str(three), max_length=64).rerank(BATCH)
+        CrossEncoder(str(three), PairOptions(max_length=64)).rerank(BATCH)
     with pytest.raises(UserError, match=r"reads 128 tokens at most; lower max_length=512"):
         CrossEncoder(str(tiny / "one-label")).rerank(BATCH)
     with pytest.raises(UserError, match="has one label; use it as cross-encoder"):
-        MonoBert(str(tiny / "one-label"), max_length=64).rerank(BATCH)
+        MonoBert(str(tiny / "one-label"), PairOptions(max_length=64)).rerank(BATCH)
     plain = tiny_rerankers.t5(tmp_path / "plain")
     config = json.loads((plain / "config.json").read_text())
     (plain / "config.json").write_text(json.dumps({**config, "decoder_start_token_id": None}))
     (plain / "generation_config.json").unlink(missing_ok=True)
     with pytest.raises(UserError, match="does not say where its decoder begins; give a T5"):
-        MonoT5(str(plain), max_length=64).rerank(BATCH)
+        MonoT5(str(plain), PairOptions(max_length=64)).rerank(BATCH)
     (tmp_path / "empty").mkdir()
     for name in ("cross-encoder", "monobert", "monot5", "rankllama"):
         told = rf"reranker {name}: the model .* cannot be loaded|adapter_config.json|no local copy of meta-llama"
@@ -478,7 +481,7 @@ def test_arguments_that_do_not_fit_are_told(text, message):
 
 def test_a_folder_has_no_revision(tiny):
     with pytest.raises(UserError, match="is a folder, which has no revision=main"):
-        CrossEncoder(str(tiny / "one-label"), revision="main")
+        CrossEncoder(str(tiny / "one-label"), PairOptions(revision="main"))
 
 
 def test_the_family_lists_its_members_without_loading_a_model():
@@ -493,12 +496,12 @@ class TestCrossEncoder(RerankerContract):
         self.tiny = tiny
 
     def create(self):
-        return CrossEncoder(str(self.tiny / "one-label"), max_length=64)
+        return CrossEncoder(str(self.tiny / "one-label"), PairOptions(max_length=64))
 
 
 class TestMonoBert(TestCrossEncoder):
     def create(self):
-        return MonoBert(str(self.tiny / "two-labels"), max_length=64, batch_size=2)
+        return MonoBert(str(self.tiny / "two-labels"), PairOptions(max_length=64, batch_size=2))
 
 
 class TestMonoT5(TestCrossEncoder):

@@ -41,8 +41,13 @@ class FakeTermEncoder(FakeEncoder):
         return np.maximum(super().vector(text) - 2, 0).astype(np.float32)
 
 
+def _made(**arguments):
+    """As a user writes it: `splade,batch_size=4`."""
+    return create_retriever(StageSpec("splade", tuple((name, str(value)) for name, value in arguments.items())))
+
+
 def _splade(encoder=None, **arguments):
-    retriever = Splade(**{"batch_size": 4, "tokens_a_batch": 40, **arguments})
+    retriever = _made(**{"batch_size": 4, "tokens_a_batch": 40, **arguments})
     retriever._encoder = encoder or FakeTermEncoder(dim=40)
     return retriever
 
@@ -222,7 +227,7 @@ def test_rows_and_postings_hold_what_was_appended(rows, cut, entries, tmp_path_f
 @pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"tokens_a_batch": 0}, {"top_terms": -1}, {"max_length": -1}])
 def test_arguments_outside_their_range_are_the_users_mistake(arguments):
     with pytest.raises(UserError, match=f"{next(iter(arguments))}="):
-        Splade(**arguments)
+        _made(**arguments)
 
 
 def test_a_misspelt_model_is_told():
@@ -246,7 +251,7 @@ def test_a_model_is_the_content_of_its_files_and_not_where_it_runs(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
     first = Splade(model=str(tmp_path / "one")).describe()
-    assert first == Splade(model=str(tmp_path / "other"), batch_size=1, tokens_a_batch=9, device="cpu").describe()
+    assert first == _made(model=tmp_path / "other", batch_size=1, tokens_a_batch=9, device="cpu").describe()
     assert first != Splade(model=str(tmp_path / "one"), max_length=64).describe()
     (tmp_path / "other" / "config.json").write_text('{"a": 1}')
     assert first != Splade(model=str(tmp_path / "other")).describe()
