@@ -15,7 +15,7 @@ from bench_core.llm.chat import ChatClient
 from bench_core.llm.clients import ClientOptions, create_client, unset_key
 from bench_core.llm.ledger import FileLedger
 from bench_core.llm.store import ResponseStore
-from bench_core.plugins.arguments import convert_arguments
+from bench_core.plugins.arguments import argument_names, convert_arguments
 from bench_core.plugins.registry import Family, StageSpec
 
 
@@ -113,7 +113,7 @@ def with_model(family: Family, spec: StageSpec, settings: LanguageModelSettings)
         UserError: no such stage, model or option.
     """
     cls = family.load(spec.name)
-    taken = set(inspect.signature(cls).parameters)
+    taken = {*inspect.signature(cls).parameters, *argument_names(cls)}
     if "client" not in taken:
         return ModelledStage(spec, None, 1)
     names = {"llm", *(item.name for item in fields(ClientOptions))} - taken

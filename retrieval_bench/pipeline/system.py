@@ -13,7 +13,6 @@ Identities nest as the text does: a system is described by what it is made of.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.caching import Remembering
 from bench_core.llm.stage_models import LanguageModelSettings
-from bench_core.plugins.arguments import did_you_mean
+from bench_core.plugins.arguments import argument_names, did_you_mean
 from bench_core.plugins.reach import reach_of
 from bench_core.plugins.registry import StageSpec
 from bench_core.plugins.requirements import Requirements, all_of
@@ -283,7 +282,7 @@ def _create_reranked(over: System, text: str, setting: Setting) -> Reranked:
         raise UserError(f"A reranker is missing behind {over.label!r} and >; write for example bm25 > cross-encoder.")
     spec = StageSpec.parse(text)
     own = dict(spec.arguments)
-    taken = inspect.signature(RERANKERS.load(spec.name)).parameters
+    taken = argument_names(RERANKERS.load(spec.name))
     for key in own:
         meant = did_you_mean(key, ("depth", "keep"))
         if meant and key not in (*taken, "depth", "keep"):

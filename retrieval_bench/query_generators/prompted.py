@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from bench_core.data_use import any_remote
@@ -18,10 +19,11 @@ from retrieval_bench.query_generators.prompts import load_prompt
 from retrieval_bench.types import Description, Query
 
 
-class Prompted(QueryGeneratorBase):
-    """What generators with a prompt share.
+@dataclass(frozen=True)
+class PromptOptions:
+    """How a model is prompted, and what becomes of its text.
 
-    Args:
+    Attributes:
         prompt: a prompt file of the user's; `upstream`: R2MED's, imported; empty: the suite's own for the method and
             the dataset's task.
         temperature: how freely tokens are drawn (R2MED: 0.7 for open models).
@@ -33,19 +35,29 @@ class Prompted(QueryGeneratorBase):
         dense: that for encoders.
     """
 
+    prompt: str = ""
+    temperature: float = 0.7
+    top_p: float | None = None
+    seed: int = 42
+    max_tokens: int = 10_240
+    lexical: str = ""
+    dense: str = ""
+
+
+class Prompted(QueryGeneratorBase):
+    """What generators with a prompt share.
+
+    Args:
+        options: how the model is prompted.
+    """
+
     method: ClassVar[str]
     fields: ClassVar[frozenset[str]] = frozenset({"query"})
     n_passages: ClassVar[int] = 0
 
     def __init__(
         self,
-        prompt: str = "",
-        temperature: float = 0.7,
-        top_p: float | None = None,
-        seed: int = 42,
-        max_tokens: int = 10_240,
-        lexical: str = "",
-        dense: str = "",
+        options: PromptOptions = PromptOptions(),
         *,
         client: ChatClient,
         card: DatasetCard,
@@ -53,12 +65,14 @@ class Prompted(QueryGeneratorBase):
     ) -> None:
         if self.n_passages and search is None:
             raise UserError(f"{self.method} shows the model what a search found; give it one.")
-        self._prompt = load_prompt(self.method, card.task, prompt, self.fields, card.instructions_as)
-        self._sampling = Sampling(temperature=temperature, top_p=top_p, seed=seed, max_tokens=max_tokens)
+        self._prompt = load_prompt(self.method, card.task, options.prompt, self.fields, card.instructions_as)
+        self._sampling = Sampling(
+            temperature=options.temperature, top_p=options.top_p, seed=options.seed, max_tokens=options.max_tokens
+        )
         self._client, self._search = client, search
         self._model = str(client.describe().get("model", ""))
         default = R2MED_REASONING if is_reasoning_model(self._model) else R2MED.get(self.method, R2MED_REASONING)
-        self._combination = Combination(lexical or default.lexical, dense or default.dense)
+        self._combination = Combination(options.lexical or default.lexical, options.dense or default.dense)
 
     def describe(self) -> Description:
         """Prompt, model, sampling, combination, and for methods that search what they search with."""

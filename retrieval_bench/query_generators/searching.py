@@ -11,7 +11,7 @@ from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Samp
 from bench_core.llm.reasoning import answer_part, problem_of
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Step
-from retrieval_bench.query_generators.prompted import Prompted
+from retrieval_bench.query_generators.prompted import Prompted, PromptOptions
 from retrieval_bench.query_generators.prompts import load_prompt
 from retrieval_bench.types import Description, Query
 
@@ -24,10 +24,11 @@ class Marks:
     result: tuple[str, str]
 
 
-class Searching(Prompted):
-    """What search-o1 and search-r1 share.
+@dataclass(frozen=True)
+class SearchBounds:
+    """How far a model may search.
 
-    Args:
+    Attributes:
         steps: the most searches for one query.
         seconds: no further search is begun after this time.
         total_tokens: none either after so many generated tokens.
@@ -35,45 +36,45 @@ class Searching(Prompted):
         words: words of each that it sees.
     """
 
+    steps: int = 5
+    seconds: float = 600.0
+    total_tokens: int = 30_720
+    n_documents: int = 5
+    words: int = 256
+
+    def __post_init__(self) -> None:
+        """Refuse a search that finds nothing.
+
+        Raises:
+            UserError: a number below 1.
+        """
+        for name in ("steps", "n_documents", "words"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name}={getattr(self, name)} does not fit: it must be at least 1.")
+
+
+class Searching(Prompted):
+    """What search-o1 and search-r1 share.
+
+    Args:
+        options: how the model is prompted.
+        bounds: how far it may search.
+    """
+
     marks: ClassVar[Marks]
     n_passages = 1  # a search tool is needed
 
     def __init__(
         self,
-        prompt: str = "",
-        temperature: float = 0.7,
-        top_p: float | None = None,
-        seed: int = 42,
-        max_tokens: int = 10_240,
-        lexical: str = "",
-        dense: str = "",
-        steps: int = 5,
-        seconds: float = 600.0,
-        total_tokens: int = 30_720,
-        n_documents: int = 5,
-        words: int = 256,
+        options: PromptOptions = PromptOptions(),
+        bounds: SearchBounds = SearchBounds(),
         *,
         client: ChatClient,
         card: DatasetCard,
         search: SearchTool | None,
     ) -> None:
-        super().__init__(
-            prompt,
-            temperature,
-            top_p,
-            seed,
-            max_tokens,
-            lexical,
-            dense,
-            client=client,
-            card=card,
-            search=search,
-        )
-        for name, value in (("steps", steps), ("n_documents", n_documents), ("words", words)):
-            if value < 1:
-                raise UserError(f"query generator {self.method}: {name}={value} does not fit: it must be at least 1.")
-        self._steps, self._seconds, self._total_tokens = steps, seconds, total_tokens
-        self._n_documents, self._words = n_documents, words
+        super().__init__(options, client=client, card=card, search=search)
+        self._bounds = bounds
         self._asking = replace(self._sampling, stop=(self.marks.search[1],))
         self._last_word = load_prompt(self.method, "conclude", "", frozenset({"query"}))
 
@@ -81,8 +82,8 @@ class Searching(Prompted):
         """As for every prompt, and the bounds of the search."""
         described = super().describe()
         assert self._search is not None
-        bounds = {"steps": self._steps, "seconds": self._seconds, "total_tokens": self._total_tokens}
-        search = {**self._search.describe(), "n_documents": self._n_documents, "words": self._words}
+        bounds = {name: getattr(self._bounds, name) for name in ("steps", "seconds", "total_tokens")}
+        search = {**self._search.describe(), "n_documents": self._bounds.n_documents, "words": self._bounds.words}
         return replace(
             described,
             search={
@@ -110,12 +111,12 @@ class Searching(Prompted):
     def _converse(self, conversation: _Conversation, query: Query) -> str:
         """The text in which the model comes to its end."""
         start = time.monotonic()
-        for _ in range(self._steps):
+        for _ in range(self._bounds.steps):
             said = conversation.ask(self._asking)
             wanted = _between(said, *self.marks.search)
             if wanted is None:
                 return said
-            if time.monotonic() - start > self._seconds or conversation.n_generated > self._total_tokens:
+            if time.monotonic() - start > self._bounds.seconds or conversation.n_generated > self._bounds.total_tokens:
                 break
             found = self._found(conversation, query, wanted)
             conversation.tell(f"{self.marks.result[0]}\n{found}\n{self.marks.result[1]}")
@@ -125,8 +126,8 @@ class Searching(Prompted):
     def _found(self, conversation: _Conversation, query: Query, wanted: str) -> str:
         """What a search returns to the model."""
         assert self._search is not None
-        documents = self._search.search(wanted, self._n_documents)
-        cut = (" ".join(document.text.split()[: self._words]) for document in documents)
+        documents = self._search.search(wanted, self._bounds.n_documents)
+        cut = (" ".join(document.text.split()[: self._bounds.words]) for document in documents)
         found = "\n".join(f"[{number}] {text}" for number, text in enumerate(cut, start=1)) or "Nothing was found."
         conversation.steps.append(Step("search", wanted, "\n".join(document.doc_id for document in documents)))
         return found

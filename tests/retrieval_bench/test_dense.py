@@ -133,8 +133,9 @@ def test_a_model_is_the_content_of_its_files_wherever_they_lie(tmp_path):
 
 def test_what_changes_no_result_is_not_in_the_description():
     assert Dense(batching=Batching(8), encoder=EncoderOptions(device="cpu")).describe() == Dense().describe()
-    assert Dense(query_prefix="query: ").describe().index == Dense().describe().index
-    assert Dense(query_prefix="query: ").describe().search != Dense().describe().search
+    prefixed = Dense(encoder=EncoderOptions(query_prefix="query: ")).describe()
+    assert prefixed.index == Dense().describe().index
+    assert prefixed.search != Dense().describe().search
 
 
 def test_a_document_with_the_querys_own_id_can_be_dropped(tmp_path):

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -359,10 +360,9 @@ def every_reranker(tiny):
 
 def test_number_types_of_16_bits_agree_roughly(tiny):
     for full in every_reranker(tiny):
-        arguments = {**full.arguments(), "model": full._given_files.model, "dtype": "bfloat16"}
-        if full.name == "rankllama":
-            arguments["base"] = str(tiny / "llama")
-        half = type(full)(**arguments)
+        given = {"base": str(tiny / "llama")} if full.name == "rankllama" else {}
+        options = replace(full._arguments["options"], dtype="bfloat16")
+        half = type(full)(full._given_files.model, options, **given)
         assert half.recorded()["compute_dtype"] == "bfloat16"
         for one, other in zip(full.rerank(BATCH), half.rerank(BATCH), strict=True):
             np.testing.assert_allclose(one, other, rtol=0.2, atol=0.2)
