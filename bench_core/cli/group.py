@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bench_core.cli.output import say
+from bench_core.cli.output import open_closed_streams, say
 from bench_core.errors import BenchError
 from bench_core.plugins.failures import debugging, sentence_of
 
@@ -43,6 +43,11 @@ class SectionedGroup(click.Group):
 class BenchGroup(SectionedGroup):
     """A command group whose failures are one sentence and an exit code: 2 the user's mistake, 1 a failed run."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run as a command line of its own."""
+        open_closed_streams()
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand, and turn what it raises into a message."""
         try:
@@ -60,5 +65,5 @@ class BenchGroup(SectionedGroup):
         except Exception as error:  # the one place that decides how a failure looks
             if debugging():
                 raise
-            click.echo(f"Error: {sentence_of(error)}", err=True)
+            say(f"Error: {sentence_of(error)}")
             ctx.exit(error.exit_code if isinstance(error, BenchError) else 1)

@@ -40,7 +40,7 @@ def list_command(plurals: Sequence[str], load: KindsLoader) -> click.Command:
 def show_command(load: KindsLoader, examples: str) -> click.Command:
     """`show`, for whatever the kinds know."""
 
-    @click.command(help=f"Show what is known of a name: {examples}. All that `list` and a table name can be shown.")
+    @click.command(help=f"Explain a name: {examples}. Whatever `list` and a table name can be given.")
     @click.argument("name")
     @results_option
     @format_option

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -69,11 +70,28 @@ def say(message: str) -> None:
     _write("\n".join(printable(line) for line in message.split("\n")) + "\n", err=True)
 
 
+def open_closed_streams() -> None:
+    """Let what is written to a standard stream that was closed when the process began go nowhere.
+
+    Python has None in place of such a stream, which libraries do not expect; and the next file that is opened would
+    take its number, and get what a subprocess or a C library writes to it.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(nowhere.fileno(), number)
+        setattr(sys, name, nowhere)
+
+
 def _write(text: str, err: bool) -> None:
     """Write to a standard stream; what its encoding lacks is replaced, and a message nobody can read is dropped.
 
-    A terminal may be set to Latin-1, where a dash of ours does not exist, and a service may have closed standard
-    error: neither may end a run.
+    A terminal may be set to Latin-1, where a dash of ours does not exist, and whoever read our messages may have gone:
+    neither may end a run.
     """
     stream = sys.stderr if err else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"

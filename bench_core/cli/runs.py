@@ -63,7 +63,7 @@ def runs_group(kind: str) -> click.Group:
 
         print_table(run_table(chosen([run], results_dir, dataset)[0]), form)
 
-    @runs.command(help=f"Show the fields in which what two runs were made from differs. {_RUN}")
+    @runs.command(help=f"Show the fields in which the identities of two runs differ. {_RUN}")
     @click.argument("first")
     @click.argument("second")
     @_dataset

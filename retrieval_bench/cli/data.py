@@ -66,7 +66,7 @@ def import_upstream(benchmark: str, clone: Path) -> None:
 @permission_options
 @indexes_option
 def index(dataset: str, retriever: str, parameters: Sequence[str], permission: Permission, indexes_dir: Path) -> None:
-    """Write a retriever's index of a dataset, or say that it is there."""
+    """Write a retriever's index of a dataset, where it is not there yet."""
     from bench_core.data_use import check, readable_by_its_owner_only
     from bench_core.machine.progress import working
     from bench_core.plugins.registry import StageSpec

@@ -39,7 +39,7 @@ runs = runs_group("retrieval")
 )
 @format_option
 def doctor(stages: Sequence[str], retriever: str | None, parameters: Sequence[str], form: Format) -> None:
-    """Say what can run here and what to install for the rest; or check stages against their contracts."""
+    """Report what can run here and what to install for the rest; or check stages against their contracts."""
     from bench_core.plugins.registry import StageSpec
     from retrieval_bench.reports.inventory import contract_families, machine_words, stage_families
 

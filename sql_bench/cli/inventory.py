@@ -37,7 +37,7 @@ runs = runs_group("sql")
 @click.option("--comparator", "-c", "comparator", help="A comparator to check, as the argument.")
 @format_option
 def doctor(stages: Sequence[str], generator: str | None, comparator: str | None, form: Format) -> None:
-    """Say what can run here and what to install for the rest; or check stages against their contracts."""
+    """Report what can run here and what to install for the rest; or check stages against their contracts."""
     from bench_core.plugins.registry import StageSpec
     from sql_bench.reports.inventory import contract_families, machine_words, stage_families
 

@@ -60,7 +60,7 @@ def import_command(
 @mirror.command()
 @click.argument("mirror_path", type=_PATH, metavar="MIRROR")
 def verify(mirror_path: Path) -> None:
-    """Read every row of a mirror and say whether it still holds what was imported."""
+    """Read every row of a mirror, and report whether it still holds what was imported."""
     from bench_core.errors import BenchError
     from sql_bench.mirror.verifying import verify_mirror
 

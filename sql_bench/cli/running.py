@@ -64,7 +64,7 @@ def run(
     form: Format,
     **database: Any,
 ) -> None:
-    """Generate, execute, compare and count; print the table.
+    """Generate predictions, execute and compare them, and print the table.
 
     What is there already and whole is not made again. Where one system fails, the others go on.
     """
