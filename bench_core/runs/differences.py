@@ -10,7 +10,8 @@ from typing import Any
 from bench_core.artifacts import read_json
 from bench_core.errors import BadFile
 from bench_core.identity import Json, canonical_json
-from bench_core.runs.manifest import MANIFEST_NAME
+from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
+from bench_core.runs.reporter import Reporter
 
 _N_SHOWN = 4
 _LONGEST = 24
@@ -52,14 +53,28 @@ def _written(value: Mapping[str, Json], key: str) -> str:
     return canonical_json(value[key]) if key in value else ABSENT
 
 
-def why_made_again(folder: Path, label: str, identity: Mapping[str, Json]) -> str:
-    """Why a run is about to be made though a finished one of the same dataset and label exists; else the empty string.
+def report_other_identity(
+    tell: Reporter, what: str, folder: RunFolder, identity: Mapping[str, Json], label: str | None = None
+) -> None:
+    """Report why a run is about to be made though a finished one of the same dataset and label exists.
+
+    Nothing is said where none exists, or where the run itself is there already, whole or not.
 
     Args:
+        what: the run, for the message.
         folder: where the run is going to be: its neighbours are looked at.
-        label: what tables call the system.
+        label: what tables call the system; None for what has no such name (executions).
+    """
+    why = "" if (folder.path / MANIFEST_NAME).exists() else why_made_again(folder.path, identity, label)
+    if why:
+        tell.always(f"{what}: {why}")
 
-    Of several the one that differs in the fewest fields is named.
+
+def why_made_again(folder: Path, identity: Mapping[str, Json], label: str | None = None) -> str:
+    """In which fields an identity differs from that of a finished neighbour of the same label; of several, the nearest.
+
+    Returns:
+        A sentence, or the empty string where there is no such neighbour.
     """
     nearest: tuple[int, str, list[Difference]] | None = None
     for path in sorted(folder.parent.glob(f"*/{MANIFEST_NAME}")):
@@ -76,7 +91,7 @@ def why_made_again(folder: Path, label: str, identity: Mapping[str, Json]) -> st
     _, name, found = nearest
     shown = ", ".join(f"{field.path} ({_short(field.first)}, now {_short(field.second)})" for field in found[:_N_SHOWN])
     more = f" and {len(found) - _N_SHOWN} more" if len(found) > _N_SHOWN else ""
-    return f"{label}: made again, since {name} was made from something else: {shown}{more}."
+    return f"made again, since {name} was made from something else: {shown}{more}."
 
 
 def _readable(path: Path) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from bench_core.data_use import NO_PERMISSION, RECORD, Permission, check, readab
 from bench_core.identity import Json
 from bench_core.machine.progress import working
 from bench_core.results.scores import ItemScores
-from bench_core.runs.differences import why_made_again
+from bench_core.runs.differences import report_other_identity
 from bench_core.runs.manifest import Manifest, RunFolder
 from bench_core.runs.reporter import Reporter
 from retrieval_bench.datasets.dataset import Dataset
@@ -93,9 +93,7 @@ def _complete_run(dataset: Dataset, system: System, k: int, workspace: Workspace
         if there is not None:
             workspace.tell(f"{what}: the run is there already, skipped.")
             return FinishedRun(folder, there)
-        why = why_made_again(folder.path, _shown(system, k, dataset), identity)
-        if why:
-            workspace.tell.always(why)
+        report_other_identity(workspace.tell, what, folder, identity, _shown(system, k, dataset))
         manifest = Manifest(identity)
         making = RunInMaking(dataset, k, folder, manifest, folder.read(), workspace.indexes_dir, workspace.tell)
         with folder.recording(manifest, PACKAGES):

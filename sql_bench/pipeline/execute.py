@@ -16,6 +16,7 @@ from bench_core.artifacts import locked
 from bench_core.data_use import RECORD
 from bench_core.errors import BenchError
 from bench_core.identity import Json, content_hash, identity_hash
+from bench_core.runs.differences import report_other_identity
 from bench_core.runs.item_lines import Item
 from bench_core.runs.items import ItemKind, ItemStage, Key, Made, Maker, Plan, Tell, Unit
 from bench_core.runs.manifest import Manifest, RunFolder
@@ -239,6 +240,7 @@ def _execute(
     bench.check_data_use(what)
     runner, recorded = Runner(bench.backend, bench.limits, what), {RECORD: bench.recorded_use()}
     with locked(folder.path):
+        report_other_identity(bench.tell, what, folder, identity)
         executions = Executions(folder, identity, bench.tell.always)
         n_made = executions.execute(statements, needs, runner, recorded)
     if n_made:

@@ -12,7 +12,7 @@ from bench_core.llm.chat import NoAnswer
 from bench_core.plugins.described import user_source
 from bench_core.plugins.reach import reach_of
 from bench_core.plugins.requirements import Requirements, all_of
-from bench_core.runs.differences import why_made_again
+from bench_core.runs.differences import report_other_identity
 from bench_core.runs.items import ItemStage, Made, Maker, Plan, Unit
 from bench_core.runs.manifest import Manifest, RunFolder
 from sql_bench.generators.predictions import PREDICTIONS, prediction_item
@@ -62,11 +62,8 @@ def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]
     folder = RunFolder.of_identity(bench.root, dataset.card.dataset_id, str(description["class"]), identity)
     what = f"{system.name} on {dataset.card.dataset_id}"
     with locked(folder.path):
-        there = folder.read()
-        why = why_made_again(folder.path, system.name, identity) if there is None else ""
-        if why:
-            bench.tell.always(why)
-        stored = ItemStage(PREDICTIONS, folder, identity, there, bench.tell.always)
+        report_other_identity(bench.tell, what, folder, identity, system.name)
+        stored = ItemStage(PREDICTIONS, folder, identity, folder.read(), bench.tell.always)
         manifest = Manifest(identity, recorded={"system": system.name, RECORD: bench.recorded_use(system.reaches)})
         n_made = stored.complete(manifest, PACKAGES, "generate", lambda: _plan(bench), _maker(bench, system))
     if stored.gaps:

@@ -6,7 +6,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from run_folders import make_run
 
-from bench_core.runs.differences import differences, why_made_again
+from bench_core.runs.differences import differences, report_other_identity, why_made_again
+from bench_core.runs.manifest import RunFolder
+from bench_core.runs.reporter import Reporter
 
 
 def identity(**system: object) -> dict[str, object]:
@@ -25,20 +27,39 @@ def test_the_nearest_finished_run_of_the_same_label_is_named(tmp_path):
     make_run(tmp_path, "mine", identity=identity(b=1), recorded={"system": "mine,b=1"})
     (make_run(tmp_path, "mine", identity=identity(b=7)) / "manifest.json").write_text("{")
     wanted = identity(source="d" * 64)
-    said = why_made_again(far.with_name("mine--00000000"), "mine", wanted)
+    said = why_made_again(far.with_name("mine--00000000"), wanted, "mine")
     assert near.name in said and "system.source (bbbbbbbb…, now dddddddd…)" in said and said.count("system.") == 1
 
 
 def test_nothing_is_said_where_nothing_of_that_label_is_there(tmp_path):
     folder = make_run(tmp_path, "mine", identity=identity())
-    assert why_made_again(folder.with_name("other--00000000"), "other", identity(b=1)) == ""
-    assert why_made_again(folder, "mine", identity()) == "", "it is this very folder"
-    assert why_made_again(tmp_path / "nowhere/mine--00000000", "mine", identity()) == ""
+    assert why_made_again(folder.with_name("other--00000000"), identity(b=1), "other") == ""
+    assert why_made_again(folder, identity(), "mine") == "", "it is this very folder"
+    assert why_made_again(tmp_path / "nowhere/mine--00000000", identity(), "mine") == ""
 
 
 def test_many_differences_are_counted_and_not_listed(tmp_path):
     folder = make_run(tmp_path, "mine", identity=identity(**{f"f{number}": 0 for number in range(9)}))
     said = why_made_again(
-        folder.with_name("mine--00000000"), "mine", identity(**{f"f{number}": 1 for number in range(9)})
+        folder.with_name("mine--00000000"), identity(**{f"f{number}": 1 for number in range(9)}), "mine"
     )
     assert said.endswith("and 5 more.")
+
+
+def test_what_has_no_label_is_compared_with_what_has_none(tmp_path):
+    folder = make_run(tmp_path, "golds", identity={"limits": {"timeout_s": 60.0}}, recorded={"n_statements": 3})
+    make_run(tmp_path, "gold", identity={"limits": {"timeout_s": 5.0}, "k": 1})
+    said = why_made_again(folder.with_name("golds--00000000"), {"limits": {"timeout_s": 5.0}})
+    assert folder.name in said and "limits.timeout_s (60.0, now 5.0)" in said
+
+
+def test_it_is_reported_once_and_not_of_what_is_resumed(tmp_path):
+    said: list[str] = []
+    folder = make_run(tmp_path, "mine", identity=identity(b=1))
+    other = RunFolder(folder.with_name("mine--00000000"))
+    report_other_identity(Reporter(said.append), "mine on demo/qa", other, identity(b=2), "mine")
+    assert len(said) == 1 and said[0].startswith("mine on demo/qa: made again, since mine--")
+    other.path.mkdir()
+    (other.path / "manifest.json").write_text("{}")
+    report_other_identity(Reporter(said.append), "mine on demo/qa", other, identity(b=2), "mine")
+    assert len(said) == 1

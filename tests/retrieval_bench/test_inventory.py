@@ -1,6 +1,8 @@
 """Whatever `list` and a table name, `show` explains; run folders are listed, compared, deleted and exported."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -161,3 +163,18 @@ def test_a_missing_results_folder_has_no_runs(here):
 def test_columns_are_named_as_in_csv(here):
     assert invoke("list", "measures", "--columns", "name,kind", "--format", "csv").stdout.startswith("name,kind\n")
     assert "did you mean name?" in invoke("list", "--columns", "nmae", code=2).stderr
+
+
+def test_a_run_says_why_it_makes_what_exists_under_another_identity(two_runs):
+    """A changed rule is another system of the same name; a run that is there already, or of another name, is not."""
+    plugin = CLASSES.replace("return []", "return [RankedList(query.query_id, {}) for query in queries]")
+    source = "from retrieval_bench.types import RankedList\n" + plugin
+    arguments = ("run", "-d", "demo/ehr", "-r", "own.py:First", "-r", "bm25", "-r", "bm25,k1=2")
+    (two_runs / "own.py").write_text(source)
+    assert "made again" not in invoke(*arguments).stderr
+    (two_runs / "own.py").write_text(source + "# another line\n")
+    code = f"from retrieval_bench.cli.main import main; main({list(arguments)!r})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+    (line,) = [line for line in told.splitlines() if "made again" in line]
+    assert line.startswith("own.py:First on demo/ehr: made again, since First--")
+    assert "system.index.user_source (" in line and line.count(", now ") == 1

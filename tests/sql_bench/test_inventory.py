@@ -83,3 +83,11 @@ def test_runs_with_their_executions(here):
     row = next(row for row in rows("runs", "list") if row["system"] == "gold")
     assert row["status"] == "damaged" and "manifest.json cannot be read" in row["problem"]
     assert invoke("runs", "list").stdout.count("cannot be read") == 2, "in the column, and below the table"
+
+
+def test_executions_say_why_they_are_made_again(here):
+    run = ("run", "-d", "demo/biomed", "-g", "gold", "--mirrors", "mirrors")
+    assert "made again" not in invoke(*run).stderr
+    told = [line for line in invoke(*run, "--timeout", "33").stderr.splitlines() if "made again" in line]
+    assert len(told) == 2 and all("limits.timeout_s (" in line and "now 33.0)" in line for line in told)
+    assert "made again" not in invoke(*run).stderr
