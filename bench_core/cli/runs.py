@@ -11,6 +11,7 @@ import click
 from bench_core.cli.group import SectionedGroup
 from bench_core.cli.options import format_option, results_option
 from bench_core.cli.output import print_table, say
+from bench_core.data_use import EXPORT_FLAG
 from bench_core.results.tables import Format
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def runs_group(kind: str) -> click.Group:
     )
     @_dataset
     @click.option(
-        "--credentialed",
+        EXPORT_FLAG,
+        "credentialed",
         is_flag=True,
         help="Export runs on credentialed data too (or of unknown access), readable by you alone.",
     )

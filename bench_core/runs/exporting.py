@@ -6,10 +6,11 @@ import gzip
 import os
 import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench_core.artifacts import OWNERS_FILE, folder_written_whole, move_synced
+from bench_core.artifacts import OWNERS_FILE, OWNERS_FOLDER, folder_written_whole, move_synced
+from bench_core.data_use import Access, check_export, recorded_access
 from bench_core.errors import BenchError, UserError
 from bench_core.runs.stored import StoredRun
 
@@ -32,25 +33,18 @@ def export_runs(runs: Sequence[StoredRun], to: Path, credentialed_too: bool) -> 
     for run in runs:
         if run.status == "damaged":
             raise UserError(f"{run.place} is damaged: {run.problem} Run it again before it is exported.")
-        if not credentialed_too and _access(run) != "public":
-            what = "on credentialed data" if _access(run) else "on data whose access was not recorded"
-            raise UserError(
-                f"{run.place} is {what}: what is derived from it may be as protected as it is. Give "
-                "--credentialed to export it for your own use; the export is then yours alone to read."
-            )
-    private = any(_access(run) != "public" for run in runs)
+    accesses = [_access(run) for run in runs]
+    check_export(str(to), accesses, credentialed_too)
+    private = any(access != "public" for access in accesses)
     if to.name.endswith(_ARCHIVE_ENDS):
         _write_archive(runs, to, private)
     else:
         _write_folder(runs, to, private)
 
 
-def _access(run: StoredRun) -> str:
-    """The access its manifest recorded; the empty string where it recorded none, as older ones did not."""
+def _access(run: StoredRun) -> Access | None:
     recorded = run.manifest.get("recorded")
-    data_use = recorded.get("data_use") if isinstance(recorded, dict) else None
-    access = data_use.get("access") if isinstance(data_use, dict) else None
-    return access if isinstance(access, str) else ""
+    return recorded_access(recorded) if isinstance(recorded, Mapping) else None
 
 
 def _files(run: StoredRun) -> list[Path]:
@@ -96,7 +90,7 @@ def _write_folder(runs: Sequence[StoredRun], to: Path, private: bool) -> None:
     try:
         with folder_written_whole(to) as partial:
             if private:
-                partial.chmod(0o700)
+                partial.chmod(OWNERS_FOLDER)
             for run in runs:
                 for path in _files(run):
                     copy = partial / _name(run, path)
