@@ -152,7 +152,7 @@ def test_a_run_says_why_it_makes_what_exists_under_another_identity(here):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     first = result.stderr.splitlines()[0]
-    assert first.startswith("mine.py:Broken: made again, since ") and "user_source" in first
+    assert first.startswith("mine.py:Broken on demo/ehr: made again, since ") and "user_source" in first
     assert "made again" not in invoke("run", "-d", "demo/ehr", "-r", "bm25", "-r", "bm25,k1=1.5").stderr
 
 
