@@ -191,7 +191,7 @@ class SqlBackend(Stage, Protocol):
 
 
 class DatabaseView(Protocol):
-    """What a generator may see of a database. Provisional until the agents' issue."""
+    """What a generator may see of a database. Provisional: it has one member."""
 
     @property
     def dialect(self) -> str:

@@ -1,4 +1,4 @@
-"""The view a generator has of a mirror: schema as text, and guarded previews. Provisional until the agents' issue."""
+"""The view a generator has of a mirror: schema as text, and guarded previews. Provisional: it has one member."""
 
 from __future__ import annotations
 
