@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,16 @@ def prices() -> dict[str, Price]:
         if path.is_file():
             found.update(_read_prices(path))
     return found
+
+
+def price_of(model: str) -> Price | None:
+    """What a model's tokens cost; None where the tables do not say. The tables are read once."""
+    return _prices_read_once(user_prices_path()).get(model)
+
+
+@cache
+def _prices_read_once(user_path: Path) -> Mapping[str, Price]:
+    return prices()
 
 
 def _read_prices(path: Path) -> dict[str, Price]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from bench_core.characters import whole_characters
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.llm.chat import ChatRequest, ChatResponse, Finish, NoAnswer, Usage
+from bench_core.llm.chat import ChatRequest, ChatResponse, Finish, Message, NoAnswer, Tool, ToolCall, Usage
 from bench_core.llm.limits import Limits
 from bench_core.machine.http import EndpointFailure, JsonEndpoint, Retries
 from bench_core.plugins.requirements import Requirements
@@ -18,11 +19,13 @@ from bench_core.plugins.requirements import Requirements
 # How endpoints say that an answer is whole, cut off or withheld: OpenAI's own three names
 # (https://platform.openai.com/docs/api-reference/chat/object), which vLLM, Ollama and llama.cpp share; others pass the
 # names of Anthropic, Mistral, Gemini and text-generation-inference through. An endpoint that gives none has come to its
-# end. Whatever else they say (`error`, `abort`, `tool_calls`, …), the answer is not whole.
+# end. Whatever else they say (`error`, `abort`, …), the answer is not whole; nor is one that ends for tools and names
+# none.
 _FINISHES: Mapping[str, Finish] = {
     **dict.fromkeys(("", "stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
     **dict.fromkeys(("length", "model_length", "max_tokens", "max_output_tokens"), "length"),
     **dict.fromkeys(("content_filter", "refusal", "safety"), "refused"),
+    **dict.fromkeys(("tool_calls", "tool_use"), "tool_calls"),
 }
 # Fields of a request that have a place of their own, or that would change what an answer is or may cost.
 _TAKEN_FIELDS = frozenset(
@@ -89,7 +92,8 @@ class OpenAIEndpoint:
         fields = {**self._sampling(request), **self._extra_body}
         body = {
             "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": [chat_message(message) for message in request.messages],
+            **({"tools": [chat_tool(tool) for tool in request.tools]} if request.tools else {}),
             **{name: value for name, value in fields.items() if value is not None},
         }
         try:
@@ -133,22 +137,75 @@ def _parsed(answer: Any, seconds: float) -> ChatResponse:
             raise EndpointFailure("malformed", "The endpoint's answer holds an error beside what the model said.")
         choice = answer["choices"][0]
         message = choice["message"]
+        calls = _tool_calls(message.get("tool_calls"))
         usage = answer.get("usage") or {}
         reasoning = next((message[name] for name in _REASONING_FIELDS if message.get(name)), "")
         return ChatResponse(
             text=whole_characters(_text(message.get("content"))),
             reasoning=whole_characters(str(reasoning)),
-            finish="refused" if message.get("refusal") else _finish(choice.get("finish_reason")),
+            finish="refused" if message.get("refusal") else _finish(choice.get("finish_reason"), bool(calls)),
             usage=Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens")),
             seconds=seconds,
+            tool_calls=calls,
         )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise EndpointFailure("malformed", "The endpoint's answer holds no choice with a message.") from error
 
 
-def _finish(reason: object) -> Finish:
+def chat_message(message: Message) -> dict[str, Any]:
+    """A message in OpenAI's form; an assistant's that only calls tools has no content."""
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.content}
+    if not message.tool_calls:
+        return {"role": message.role, "content": message.content}
+    calls = [
+        {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.tool_calls
+    ]
+    return {"role": message.role, "content": message.content or None, "tool_calls": calls}
+
+
+def chat_tool(tool: Tool) -> dict[str, Any]:
+    """A tool in OpenAI's form."""
+    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return {"type": "function", "function": function}
+
+
+def _tool_calls(told: Any) -> tuple[ToolCall, ...]:
+    """The calls of a message; one that has no id gets its place for one.
+
+    Raises:
+        KeyError, TypeError, AttributeError: they are of another form.
+    """
+    return tuple(
+        ToolCall(
+            whole_characters(str(call.get("id") or f"call_{place}")),
+            whole_characters(_named(call["function"]["name"])),
+            whole_characters(_arguments(call["function"].get("arguments"))),
+        )
+        for place, call in enumerate(told or ())
+    )
+
+
+def _named(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise TypeError("a call of a tool without a name")
+    return name
+
+
+def _arguments(told: object) -> str:
+    """The text of a call's arguments; some endpoints give the object itself."""
+    if told is None or isinstance(told, str):
+        return told or "{}"
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _finish(reason: object, calls_tools: bool) -> Finish:
+    """Why an answer ended; some endpoints say `stop` of one that calls tools."""
     known = _FINISHES.get(str(reason or "").lower())
-    if known is None:
+    if calls_tools and known == "stop":
+        return "tool_calls"
+    if known is None or (known == "tool_calls" and not calls_tools):
         raise EndpointFailure("malformed", f"The endpoint broke its answer off ({str(reason)[:40]}).")
     return known
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from typing import Any
 from bench_core.artifacts import file_sha256
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.llm.chat import ChatRequest, ChatResponse, NoAnswer, Sampling, Usage
+from bench_core.llm.chat import ChatRequest, ChatResponse, Message, NoAnswer, Sampling, ToolCall, Usage
+from bench_core.llm.endpoint import chat_message, chat_tool
 from bench_core.machine.devices import torch_device
 from bench_core.machine.model_files import ModelFiles
 from bench_core.plugins.requirements import Requirements, of_devices
@@ -126,7 +129,7 @@ class LocalModel:
         seconds = (time.perf_counter() - start) / len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, ChatResponse):
-                outcome = ChatResponse(outcome.text, finish=outcome.finish, usage=outcome.usage, seconds=seconds)
+                outcome = replace(outcome, seconds=seconds)
             waiting.outcome = outcome
             waiting.done.set()
 
@@ -144,17 +147,25 @@ class LocalModel:
         n_prompt = encoded["input_ids"].shape[1]
         ends = _end_tokens(model, tokenizer)
         return [
-            _response(tokenizer, ends, row[n_prompt:].tolist(), int(mask.sum()), sampling)
-            for row, mask in zip(tokens, encoded["attention_mask"], strict=True)
+            _response(tokenizer, ends, row[n_prompt:].tolist(), int(mask.sum()), request)
+            for row, mask, request in zip(tokens, encoded["attention_mask"], requests, strict=True)
         ]
 
     def _prompt(self, tokenizer: Any, request: ChatRequest) -> str:
-        messages = [{"role": message.role, "content": message.content} for message in request.messages]
         template = self._chat_template or None
         if template is None and not tokenizer.chat_template:
             raise UserError(f"{self.model} brings no chat template; give one, or a model made for conversation.")
+        tools = None
+        if request.tools:
+            if not _takes_tools(template or tokenizer.get_chat_template(tools=[])):
+                raise UserError(f"{self.model} has no place for tools in its chat template; ask it for JSON instead.")
+            tools = [chat_tool(tool) for tool in request.tools]
         prompt: str = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, chat_template=template
+            [_templated(message) for message in request.messages],
+            tools=tools,
+            tokenize=False,
+            add_generation_prompt=True,
+            chat_template=template,
         )
         return prompt
 
@@ -199,9 +210,10 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def _response(
-    tokenizer: Any, ends: frozenset[int], tokens: Sequence[int], n_prompt: int, sampling: Sampling
+    tokenizer: Any, ends: frozenset[int], tokens: Sequence[int], n_prompt: int, request: ChatRequest
 ) -> ChatResponse:
     """The answer in the new tokens of one row; padding follows a shorter one."""
+    sampling = request.sampling
     end = next((place for place, token in enumerate(tokens) if token in ends), None)
     n_new = len(tokens) if end is None else end + 1
     while end is None and n_new and tokens[n_new - 1] == tokenizer.pad_token_id:  # behind a stop text
@@ -211,4 +223,50 @@ def _response(
     if stopped is not None:
         text = text[: text.index(stopped)]
     cut = end is None and stopped is None and n_new >= (sampling.max_tokens or _MOST_NEW_TOKENS)
-    return ChatResponse(text, finish="length" if cut else "stop", usage=Usage(n_prompt, n_new))
+    usage = Usage(n_prompt, n_new)
+    if cut:
+        return ChatResponse(text, finish="length", usage=usage)
+    said, calls = tool_calls_in(text) if request.tools else (text, ())
+    return ChatResponse(said, finish="tool_calls" if calls else "stop", usage=usage, tool_calls=calls)
+
+
+# How models trained with Hermes' format (Qwen, SmolLM, Granite and others) write a call of a tool
+# (https://github.com/NousResearch/Hermes-Function-Calling); calls written otherwise stay text.
+_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
+
+
+def tool_calls_in(text: str) -> tuple[str, tuple[ToolCall, ...]]:
+    """The calls of tools that a model wrote into its text, and the text without them.
+
+    One that is not of the form stays in the text.
+    """
+    calls: list[ToolCall] = []
+
+    def taken(found: re.Match[str]) -> str:
+        try:
+            call = json.loads(found[1])
+            name, arguments = call["name"], call.get("arguments", {})
+        except (ValueError, KeyError, RecursionError):
+            return found[0]
+        if not isinstance(name, str) or not name:
+            return found[0]
+        written = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+        calls.append(ToolCall(f"call_{len(calls)}", name, written))
+        return ""
+
+    said = _CALL.sub(taken, text)
+    return (said.strip() if calls else text), tuple(calls)
+
+
+def _takes_tools(template: str) -> bool:
+    return re.search(r"\btools\b", template) is not None
+
+
+def _templated(message: Message) -> dict[str, Any]:
+    """A message as chat templates take it: arguments of calls as objects, where they are."""
+    written = chat_message(message)
+    if message.tool_calls:
+        for call, given in zip(written["tool_calls"], message.tool_calls, strict=True):
+            if given.values is not None:
+                call["function"]["arguments"] = dict(given.values)
+    return {**written, "content": message.content}

@@ -9,12 +9,13 @@ from typing import Any
 
 from bench_core.errors import BenchError
 from bench_core.llm.chat import Usage
+from bench_core.llm.conversation import Step
 from bench_core.runs.item_lines import Item
 from bench_core.runs.items import ItemKind, ItemStage, Made, Maker, NoItem, Plan, Unit
 from bench_core.runs.manifest import RunFolder
 from retrieval_bench.pipeline.making import RunInMaking
 from retrieval_bench.pipeline.system import Generated
-from retrieval_bench.query_generators.base import GeneratedQuery, Step
+from retrieval_bench.query_generators.base import GeneratedQuery
 from retrieval_bench.query_generators.combination import Combination
 from retrieval_bench.query_generators.generation import Generation
 from retrieval_bench.types import Query

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from bench_core.identity import Json
 from bench_core.llm.chat import NoAnswer, Usage
+from bench_core.llm.conversation import Step
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.requirements import Requirements
@@ -34,15 +35,6 @@ class SearchTool(Protocol):
 
     def search(self, text: str, k: int) -> Sequence[Document]:
         """The k best documents, best first."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing a generator did on its way: what it asked of the model or of the search, and what came back."""
-
-    action: Literal["ask", "search"]
-    given: str
-    returned: str
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bench_core.errors import UserError
-from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling, Usage
-from bench_core.llm.reasoning import answer_part, problem_of
+from bench_core.llm.chat import ChatClient, ChatRequest, NoAnswer
+from bench_core.llm.conversation import Conversation
+from bench_core.llm.reasoning import answer_part
 from retrieval_bench.datasets.card import DatasetCard
-from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool, Step
+from retrieval_bench.query_generators.base import GeneratedQuery, SearchTool
 from retrieval_bench.query_generators.prompted import Prompted, PromptOptions
 from retrieval_bench.query_generators.prompts import load_prompt
 from retrieval_bench.types import Description, Query
@@ -100,7 +101,7 @@ class Searching(Prompted):
 
     def generate(self, query: Query) -> GeneratedQuery:
         """Let the model search as long as the bounds allow, then conclude."""
-        conversation = _Conversation(self._client, list(self.first_request(query).messages))
+        conversation = Conversation(self._client, self.first_request(query).messages)
         try:
             text = self._converse(conversation, query)
         except NoAnswer as error:
@@ -108,7 +109,7 @@ class Searching(Prompted):
         answer = self._conclusion(text)
         return self._generated(query, conversation, answer, "ok" if answer else "empty")
 
-    def _converse(self, conversation: _Conversation, query: Query) -> str:
+    def _converse(self, conversation: Conversation, query: Query) -> str:
         """The text in which the model comes to its end."""
         start = time.monotonic()
         for _ in range(self._bounds.steps):
@@ -116,34 +117,35 @@ class Searching(Prompted):
             wanted = _between(said, *self.marks.search)
             if wanted is None:
                 return said
-            if time.monotonic() - start > self._bounds.seconds or conversation.n_generated > self._bounds.total_tokens:
+            n_generated = conversation.cost.usage.completion_tokens or 0
+            if time.monotonic() - start > self._bounds.seconds or n_generated > self._bounds.total_tokens:
                 break
             found = self._found(conversation, query, wanted)
             conversation.tell(f"{self.marks.result[0]}\n{found}\n{self.marks.result[1]}")
         conversation.tell(self._last_word.filled({"query": query.text}))
         return conversation.ask(self._sampling)
 
-    def _found(self, conversation: _Conversation, query: Query, wanted: str) -> str:
+    def _found(self, conversation: Conversation, query: Query, wanted: str) -> str:
         """What a search returns to the model."""
         assert self._search is not None
         documents = self._search.search(wanted, self._bounds.n_documents)
         cut = (" ".join(document.text.split()[: self._bounds.words]) for document in documents)
         found = "\n".join(f"[{number}] {text}" for number, text in enumerate(cut, start=1)) or "Nothing was found."
-        conversation.steps.append(Step("search", wanted, "\n".join(document.doc_id for document in documents)))
+        conversation.note("search", wanted, "\n".join(document.doc_id for document in documents))
         return found
 
     def _conclusion(self, text: str) -> str:
         return answer_part(text, self._model).text
 
-    def _generated(self, query: Query, conversation: _Conversation, text: str, status: str) -> GeneratedQuery:
+    def _generated(self, query: Query, conversation: Conversation, text: str, status: str) -> GeneratedQuery:
         return GeneratedQuery(
             query.query_id,
             text if status == "ok" else "",
             self._combination,
             status,
-            trace=tuple(conversation.steps),
-            usage=Usage(conversation.n_read, conversation.n_generated),
-            seconds=conversation.seconds,
+            trace=conversation.steps,
+            usage=conversation.cost.usage,
+            seconds=conversation.cost.seconds,
         )
 
 
@@ -155,7 +157,7 @@ class SearchO1(Searching):
         ("<|begin_search_query|>", "<|end_search_query|>"), ("<|begin_search_result|>", "<|end_search_result|>")
     )
 
-    def _found(self, conversation: _Conversation, query: Query, wanted: str) -> str:
+    def _found(self, conversation: Conversation, query: Query, wanted: str) -> str:
         documents = super()._found(conversation, query, wanted)
         condense = load_prompt(self.method, "condense", "", frozenset({"query", "search", "passages"}))
         prompt = condense.filled({"query": query.text, "search": wanted, "passages": documents})
@@ -177,46 +179,6 @@ class SearchR1(Searching):
     def _conclusion(self, text: str) -> str:
         # A model that was not trained for it may answer without the marks; then all it says is the answer.
         return _between(text, "<answer>", "</answer>") or answer_part(text, self._model).text
-
-
-class _Conversation:
-    """Turns with a model, with what they cost and a record of them.
-
-    A turn that was cut off, refused or left empty ends it: what would come of the part that is there differs from what
-    comes of the whole, and such turns are not stored, so that the next run would ask otherwise.
-    """
-
-    def __init__(self, client: ChatClient, messages: list[Message]) -> None:
-        self._client, self._messages = client, messages
-        self._model = str(client.describe().get("model", ""))
-        self.steps: list[Step] = []
-        self.n_read = self.n_generated = 0
-        self.seconds = 0.0
-
-    def ask(self, sampling: Sampling) -> str:
-        """What the model says next."""
-        text = self._complete(ChatRequest(tuple(self._messages), sampling))
-        self._messages.append(Message("assistant", text))
-        return text
-
-    def tell(self, text: str) -> None:
-        """Put something before the model."""
-        self._messages.append(Message("user", text))
-
-    def aside(self, prompt: str, sampling: Sampling) -> str:
-        """The answer to something that does not enter the conversation."""
-        return answer_part(self._complete(ChatRequest((Message("user", prompt),), sampling)), self._model).text
-
-    def _complete(self, request: ChatRequest) -> str:
-        response = self._client.complete(request)
-        self.n_read += response.usage.prompt_tokens or 0
-        self.n_generated += response.usage.completion_tokens or 0
-        self.seconds += response.seconds
-        self.steps.append(Step("ask", request.messages[-1].content, response.text))
-        problem = problem_of(response, self._model)
-        if problem:
-            raise NoAnswer(problem, f"An answer on the way was {problem}.")
-        return response.text
 
 
 def _between(text: str, begin: str, end: str) -> str | None:

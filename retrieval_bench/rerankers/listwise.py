@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench_core.errors import BadFile, UserError
-from bench_core.identity import Json, content_hash
+from bench_core.errors import UserError
+from bench_core.identity import Json
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
+from bench_core.llm.prompts import read_prompt
 from bench_core.llm.reasoning import answer_part
 from bench_core.machine.threads import in_threads
 from bench_core.plugins.requirements import Requirements
@@ -21,7 +22,7 @@ _NUMBER = re.compile(r"\d+")
 _BRACKETED = re.compile(r"\[\s*(\d+)\s*\]")
 # [2] > [1] > [3]; models also put commas or line ends between.
 _CHAIN = re.compile(r"\[\s*\d+\s*\](?:[\s>,;]+\[\s*\d+\s*\])+")
-_FIELDS = ("{n}", "{passages}", "{query}")
+_FIELDS = frozenset({"n", "passages", "query"})
 
 
 class Listwise(RerankerBase):
@@ -58,7 +59,7 @@ class Listwise(RerankerBase):
         self._client, self._n_at_once = client, n_at_once
         self._model = str(client.describe().get("model", ""))
         self._sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
-        self._prompt = _read_prompt(Path(prompt) if prompt else _PROMPT)
+        self._prompt = read_prompt(Path(prompt) if prompt else _PROMPT, _FIELDS, {"passages", "query"})
         self._n_windows = self._n_repaired = 0
         self._failed: dict[str, str] = {}
 
@@ -66,7 +67,7 @@ class Listwise(RerankerBase):
         """Model, prompt, windows and sampling."""
         settings: dict[str, Json] = {
             "client": dict(self._client.describe()),
-            "prompt_sha256": content_hash([self._prompt]),
+            "prompt_sha256": self._prompt.sha256,
             "sampling": self._sampling.describe(),
             "window": self._window,
             "step": self._step,
@@ -130,8 +131,7 @@ class Listwise(RerankerBase):
             return window
         texts = (" ".join(candidates.documents[number].text.split()[: self._words]) for number in window)
         passages = "\n".join(f"[{place}] {text}" for place, text in enumerate(texts, start=1))
-        values = {"{n}": str(len(window)), "{passages}": passages, "{query}": candidates.query.text}
-        prompt = re.sub("|".join(map(re.escape, _FIELDS)), lambda found: values[found[0]], self._prompt)
+        prompt = self._prompt.filled({"n": str(len(window)), "passages": passages, "query": candidates.query.text})
         self._n_windows += 1
         try:
             response = self._client.complete(ChatRequest((Message("user", prompt),), self._sampling))
@@ -159,14 +159,3 @@ def permutation(text: str, n: int) -> tuple[list[int], bool]:
     order = list(dict.fromkeys(place for place in named if 0 <= place < n))
     missing = [place for place in range(n) if place not in set(order)]
     return [*order, *missing], sorted(named) == list(range(n))
-
-
-def _read_prompt(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such prompt file.") from error
-    missing = [field for field in _FIELDS[1:] if field not in text]
-    if missing:
-        raise BadFile(path, f"expected {missing[0]} in the prompt")
-    return text
