@@ -1,4 +1,4 @@
-"""Where a stage sends the text that it sees, as its class says by its member `is_remote`."""
+"""The reach of a stage: who gets the text that it sees, as its class says by its member `is_remote`."""
 
 from __future__ import annotations
 
