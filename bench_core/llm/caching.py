@@ -7,13 +7,12 @@ from collections.abc import Mapping
 
 from bench_core.data_use import Access, Reach
 from bench_core.identity import Json, identity_hash
-from bench_core.llm.chat import ChatClient, ChatRequest, ChatResponse
+from bench_core.llm.chat import AsksClient, ChatClient, ChatRequest, ChatResponse
 from bench_core.llm.reasoning import problem_of
 from bench_core.llm.store import ResponseStore, Stored, made_from
-from bench_core.plugins.requirements import Requirements
 
 
-class Remembering:
+class Remembering(AsksClient):
     """A client whose usable answers are kept, and given again without asking.
 
     Args:
@@ -33,16 +32,6 @@ class Remembering:
     def describe(self) -> Mapping[str, Json]:
         """As the client: where an answer was kept changes nothing."""
         return self._client.describe()
-
-    @property
-    def is_remote(self) -> bool | None:
-        """As the client."""
-        return self._client.is_remote
-
-    @property
-    def requires(self) -> Requirements:
-        """As the client."""
-        return self._client.requires
 
     @property
     def reach(self) -> Reach:

@@ -185,3 +185,19 @@ class ChatClient(Protocol):
         Raises:
             NoAnswer: there is none, whatever was tried.
         """
+
+
+class AsksClient:
+    """A class that asks a language model and nobody else: where texts go and what it occupies are as the client's."""
+
+    _client: ChatClient
+
+    @property
+    def is_remote(self) -> bool | None:
+        """See `ChatClient`."""
+        return self._client.is_remote
+
+    @property
+    def requires(self) -> Requirements:
+        """See `ChatClient`."""
+        return self._client.requires

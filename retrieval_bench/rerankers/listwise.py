@@ -9,11 +9,10 @@ from pathlib import Path
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
-from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
+from bench_core.llm.chat import AsksClient, ChatClient, ChatRequest, Message, NoAnswer, Sampling
 from bench_core.llm.prompts import read_prompt
 from bench_core.llm.reasoning import answer_part
 from bench_core.machine.threads import in_threads
-from bench_core.plugins.requirements import Requirements
 from retrieval_bench.rerankers.base import RerankerBase
 from retrieval_bench.types import Candidates, Description
 
@@ -25,7 +24,7 @@ _CHAIN = re.compile(r"\[\s*\d+\s*\](?:[\s>,;]+\[\s*\d+\s*\])+")
 _FIELDS = frozenset({"n", "passages", "query"})
 
 
-class Listwise(RerankerBase):
+class Listwise(AsksClient, RerankerBase):
     """A language model orders passages (RankGPT: W. Sun et al., "Is ChatGPT Good at Search?", EMNLP 2023).
 
     The last `window` candidates are ordered first, then the window moves up by `step`, so that the best reach the top.
@@ -74,16 +73,6 @@ class Listwise(RerankerBase):
             "words": self._words,
         }
         return Description("listwise", search=settings)
-
-    @property
-    def is_remote(self) -> bool | None:
-        """As the model."""
-        return self._client.is_remote
-
-    @property
-    def requires(self) -> Requirements:
-        """As the model."""
-        return self._client.requires
 
     @property
     def failed(self) -> Mapping[str, str]:
