@@ -81,7 +81,7 @@ def details_table(kinds: Sequence[Kind], name: str) -> Table:
         UserError: none does, or what the name says is wrong.
     """
     for kind in kinds:
-        details = kind.details(name)
+        details = kind.details(name.removeprefix(f"{kind.singular} "))  # `doctor` has both in one column
         if details is not None:
             return details if isinstance(details, Table) else facts_table(details)
     known = [named.name for kind in kinds for named in kind.named()]

@@ -63,12 +63,25 @@ def test_every_name_that_is_listed_is_shown(here):
         ("replay", "argument path", "a text"),
         ("dir:PATH", "argument dialect", ""),
         ("demo/biomed", "dialect", "bigquery"),
+        ("EX", "what", "Execution accuracy"),
+        ("correct abstention", "kind", "verdict"),
+        ("comparator answer", "kind", "comparator"),
         ("mine.py:Asks", "kind", "generator"),
         ("mine.py:Agrees", "kind", "comparator"),
     ],
 )
 def test_show_explains(here, name, key, value):
     assert value in str(facts(name)[key])
+
+
+def test_every_verdict_and_figure_has_a_meaning(here):
+    from sql_bench.reports.glossary import MEASURES, VERDICTS
+    from sql_bench.types import VerdictKind
+
+    assert set(VERDICTS) == set(VerdictKind)
+    invoke("run", "-d", "demo/biomed", "-g", "replay,path=hasty", "-c", "answer", "-c", "biomedsql", "--mirrors", "m")
+    scores = [json.loads(path.read_text()) for path in here.glob("results/sql/*/*/*/scores.*.json")]
+    assert {name for found in scores for name in found["figures"]} == set(MEASURES)
 
 
 def test_runs_with_their_executions(here):
