@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -263,3 +264,15 @@ def test_a_cluster_of_our_own_is_gone_at_the_end(here):
 def test_there_is_no_cluster(here):
     done = run("retrieval-bench", "run", "-d", "dir:set", "-r", "bm25", "--executor", "ray:127.0.0.1:1", code=2)
     assert done.stderr.startswith("Error: --executor ray:127.0.0.1:1: ") and done.stderr.count("\n") == 1
+
+
+def test_credentialed_data_goes_to_other_nodes_with_the_users_word_alone(here, cluster):
+    (here / "go").touch()
+    command = ["retrieval-bench", "run", "-d", "dir:set,access=credentialed", "-r", "mine.py:Slow", "--results", "ray"]
+    where = ["--executor", f"ray:{cluster.address}"]
+    refused = run(*command, *where, code=2)
+    assert "which count as other machines; pass --cluster-is-ours" in refused.stderr and not list(here.glob("begun-*"))
+    run(*command, *where, "--cluster-is-ours")
+    (manifest,) = (here / "ray").rglob("manifest.json")
+    assert json.loads(manifest.read_text())["recorded"]["data_use"]["cluster_is_ours"] is True
+    assert manifest.stat().st_mode & 0o077 == 0

@@ -58,11 +58,11 @@ def refused(cells: Sequence[Cell], cluster_is_ours: bool) -> list[tuple[Cell, Fa
     """The cells that this cluster may not or cannot run, with the reason."""
     import ray
 
-    found = nodes()
-    others = sorted({node["NodeManagerAddress"] for node in found} - {ray.util.get_node_ip_address()})
+    found, own = nodes(), ray.get_runtime_context().get_node_id()
+    others = [node["NodeManagerAddress"] for node in found if node["NodeID"] != own]
     reaches_further = (
-        f"its data is credentialed, and the cluster has nodes on other machines ({', '.join(others)}); pass "
-        "--cluster-is-ours if your agreement covers them, or use --executor local."
+        f"its data is credentialed, and the cluster has other nodes ({', '.join(sorted(others))}), which count as "
+        "other machines; pass --cluster-is-ours if your agreement covers them, or use --executor local."
     )
     lacks_gpu = "it needs a GPU, and no node of the cluster has one; leave device= out to use processors."
     kept = [cell for cell in cells if cell.is_credentialed and others and not cluster_is_ours]
