@@ -21,6 +21,9 @@ from bench_core.plugins.failures import count_as_users
 from bench_core.plugins.returns import STAGE_FACTS, Check, Returned
 from bench_core.plugins.stage import Stage
 
+COMPLETES = "_completes"
+"""The member by which a class that the suite made of a user's names it."""
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -75,6 +78,7 @@ class Contract:
 
     def _completed(self, cls: type[Any]) -> type[Any]:
         members = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+        members[COMPLETES] = cls
         members |= {name: inspect.getattr_static(self.base, name) for name in self.optional if not hasattr(cls, name)}
         members |= {
             name: checking_member(cls, name, check)

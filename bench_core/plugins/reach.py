@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench_core.data_use import Reach
 from bench_core.plugins.described import is_of_the_suite
+from bench_core.plugins.protocols import COMPLETES
 from bench_core.plugins.registry import plugin_file
 
 
@@ -25,7 +26,7 @@ def reach_of(stage: object) -> Reach:
 
 def _speaks_for_itself(stage: object) -> bool:
     cls = type(stage)
-    own = [vars(base) for base in cls.__mro__ if not is_of_the_suite(base)]
+    own = [vars(base) for base in cls.__mro__ if not is_of_the_suite(base) and COMPLETES not in vars(base)]
     return is_of_the_suite(cls) or any("is_remote" in names for names in (*own, getattr(stage, "__dict__", {})))
 
 

@@ -330,3 +330,15 @@ def argument_fact(name: str, values: str, default: str, meaning: str) -> tuple[s
     """One argument, as every stage's are shown."""
     by_default = f" ({default} by default)" if default else ""
     return f"argument {name}", ": ".join(filter(None, (f"{values}{by_default}", meaning)))
+
+
+def model_facts(cls: type[Any]) -> Facts:
+    """The arguments of a stage that asks a language model, which the suite takes for it."""
+    from bench_core.llm.clients import ClientOptions
+
+    if "client" not in inspect.signature(cls).parameters:
+        return []
+    return [
+        argument_fact("llm", "a text", "", "the language model; --generator-model where left out"),
+        *argument_facts(ClientOptions),
+    ]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench_core.data_use import any_remote
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatClient, ChatRequest, Message, NoAnswer, Sampling
@@ -88,17 +87,13 @@ class Prompted(QueryGeneratorBase):
 
     @property
     def is_remote(self) -> bool | None:
-        """As the model, and what is searched."""
-        return any_remote(part.is_remote for part in self._parts)
+        """As the model; what is searched speaks for itself."""
+        return self._client.is_remote
 
     @property
     def requires(self) -> Requirements:
         """As the model, and what is searched."""
-        return all_of(part.requires for part in self._parts)
-
-    @property
-    def _parts(self) -> list[ChatClient | SearchTool]:
-        return [self._client] if self._search is None else [self._client, self._search]
+        return all_of(part.requires for part in (self._client, self._search) if part is not None)
 
     @property
     def shows_passages(self) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench_core.llm.clients import ClientOptions
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.arguments import arguments_of
 from bench_core.plugins.registry import StageSpec
@@ -22,6 +21,7 @@ from bench_core.results.inventory import (
     argument_fact,
     argument_facts,
     half_kinds,
+    model_facts,
     runs_kind,
 )
 from retrieval_bench.datasets.card import UNKNOWN
@@ -78,7 +78,7 @@ def stage_families() -> Sequence[FamilyWords]:
     return (
         FamilyWords(RETRIEVERS, "retrievers", "search", create_retriever, RetrieverContract, described=True),
         FamilyWords(RERANKERS, "rerankers", "rerank", create_reranker, RerankerContract, _reranker_facts),
-        FamilyWords(QUERY_GENERATORS, "generators", "generate", _generator, QueryGeneratorContract, _model_facts),
+        FamilyWords(QUERY_GENERATORS, "generators", "generate", _generator, QueryGeneratorContract, model_facts),
     )
 
 
@@ -136,17 +136,7 @@ def _reranker_facts(cls: type[Any]) -> Facts:
     return [
         argument_fact("depth", "a whole number", str(DEFAULT_DEPTH), "documents of each query that are ordered again"),
         argument_fact("keep", "reranked or all", "reranked", "what stays in the ranking beside them"),
-        *_model_facts(cls),
-    ]
-
-
-def _model_facts(cls: type[Any]) -> Facts:
-    """The arguments of a stage that asks a language model, which the suite takes for it."""
-    if "client" not in inspect.signature(cls).parameters:
-        return []
-    return [
-        argument_fact("llm", "a text", "", "the language model; --generator-model where left out"),
-        *argument_facts(ClientOptions),
+        *model_facts(cls),
     ]
 
 

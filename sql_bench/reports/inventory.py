@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench_core.llm.stage_models import LanguageModelSettings, Modelled, create_with_model
+from bench_core.plugins.registry import StageSpec
 from bench_core.results.doctor import MachineWords
-from bench_core.results.inventory import Details, FamilyWords, Kind, half_kinds, runs_kind
+from bench_core.results.inventory import Details, FamilyWords, Kind, half_kinds, model_facts, runs_kind
 from bench_core.results.tables import Cell, Column, Table
 from sql_bench.comparators.base import COMPARATORS
 from sql_bench.datasets.dataset import SOURCES, SqlDataset, load_dataset
@@ -16,6 +18,7 @@ from sql_bench.mirror.mirror import Mirror, open_mirror
 from sql_bench.pipeline.bench import KIND
 from sql_bench.reports.glossary import measures_kind, verdicts_kind
 from sql_bench.testing import ComparatorContract, DatasetSourceContract, GeneratorContract
+from sql_bench.types import SqlGenerator
 
 _PACKAGES = {
     "duckdb": ("duckdb", "pip install biomed-bench"),
@@ -27,7 +30,7 @@ _PACKAGES = {
 def stage_families() -> Sequence[FamilyWords]:
     """The families of stages a user may name or write."""
     return (
-        FamilyWords(GENERATORS, "generators", "generate", GENERATORS.create, GeneratorContract),
+        FamilyWords(GENERATORS, "generators", "generate", _generator, GeneratorContract, model_facts),
         FamilyWords(COMPARATORS, "comparators", "compare", COMPARATORS.create, ComparatorContract, described=True),
     )
 
@@ -51,6 +54,11 @@ def kinds(results_dir: Path) -> Sequence[Kind]:
 def machine_words() -> MachineWords:
     """What is looked for on a machine."""
     return MachineWords(_PACKAGES, _needs)
+
+
+def _generator(spec: StageSpec) -> SqlGenerator:
+    modelled: Modelled[SqlGenerator] = create_with_model(GENERATORS, spec, LanguageModelSettings())
+    return modelled.stage
 
 
 def _needs(cls: type[Any]) -> str:

@@ -225,3 +225,10 @@ def test_mirrors_of_credentialed_tables_are_their_owners_alone(here):
     mirror.chmod(0o644)  # as it was made before the dataset said so
     invoke("query", "-d", "dir:notes", "SELECT name FROM drugs")
     assert mirror.stat().st_mode & 0o077 == 0
+
+
+def test_a_generator_that_takes_a_model_is_shown_and_checked(here):
+    assert "argument llm" in invoke("show", "mine.py:Asks").stdout
+    assert "needs a language model" in invoke("doctor", "mine.py:Asks", code=2).stderr
+    with ChatServer(writes_sql) as server:
+        invoke("doctor", f"mine.py:Asks,llm={server.base_url}#m")
