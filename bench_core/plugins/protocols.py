@@ -34,12 +34,14 @@ class Contract:
         base: what a member of a user's derives from; a class that does not is given its optional members.
         returns: method or attribute -> the check of what it gives; those of `Stage` are checked besides.
         tests: the contract as tests, `module:Class`.
+        one_of: methods of the base of which a class writes at least one.
     """
 
     protocol: type[Any]
     base: type[Any]
     returns: Mapping[str, Check]
     tests: str
+    one_of: tuple[str, ...] = ()
     _members: dict[type[Any], type[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -104,6 +106,9 @@ class Contract:
                     f"{given}: {cls.__name__} is no {kind}, it has no method {name}; derive it from "
                     f"{self.base.__name__} and write {_signature(name, getattr(self.protocol, name))}."
                 )
+        if self.one_of and all(getattr(cls, name, None) is getattr(self.base, name) for name in self.one_of):
+            written = " or ".join(_signature(name, inspect.getattr_static(self.base, name)) for name in self.one_of)
+            raise UserError(f"{place_of(cls, None)}{cls.__name__} has none of its methods yet; write {written}.")
         for name in filter(partial(hasattr, cls), {**dict.fromkeys(self.methods), **self.checks}):
             problem = self._problem_of(cls, name)
             if problem:

@@ -129,5 +129,6 @@ QUERY_GENERATORS = Family(
         base=QueryGeneratorBase,
         returns={"describe": described, "generate": generated_query, "write": text},
         tests="retrieval_bench.testing:QueryGeneratorContract",
+        one_of=("write", "generate"),
     ),
 )

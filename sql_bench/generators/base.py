@@ -57,6 +57,7 @@ GENERATORS = Family(
         base=SqlGeneratorBase,
         returns={"describe": json_object, "generate": prediction, "complete": text},
         tests="sql_bench.testing:GeneratorContract",
+        one_of=("complete", "generate"),
     ),
 )
 

@@ -105,6 +105,25 @@ def test_a_class_that_does_not_fit_is_refused_at_creation(tmp_path, head, body, 
         RERANKERS.create(spec, client=None, n_at_once=1, card=None)
 
 
+@pytest.mark.parametrize(
+    ("family", "head", "written_methods"),
+    [
+        (QUERY_GENERATORS, GENERATOR, r"write\(self, query\) or def generate\(self, query\)"),
+        (
+            GENERATORS,
+            SQL_GENERATOR,
+            r"complete\(self, question, database\) or def generate\(self, question, database\)",
+        ),
+    ],
+)
+def test_a_class_writes_one_of_the_methods_that_its_base_leaves_to_it(tmp_path, family, head, written_methods):
+    spec, line = written(tmp_path, head, "x = 1")
+    with pytest.raises(
+        UserError, match=f"line {line - 1}: Mine has none of its methods yet; write def {written_methods}"
+    ):
+        family.create(spec)
+
+
 def searched(spec):
     retriever = RETRIEVERS.create(spec)
     retriever.describe(), retriever.notes(), retriever.recorded(), retriever.requires
