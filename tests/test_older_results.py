@@ -72,16 +72,8 @@ def test_retrieval_runs_are_skipped(results, tmp_path):
     assert "0 made, 4 already there" in ran.stderr
     assert any(MARK in note for note in json.loads(ran.stdout)["notes"])
     assert content(results) == content(OLDER) and not (tmp_path / "i").exists()
-    compared = invoke(
-        "retrieval",
-        *retrieved("compare", texts=RETRIEVED[1:]),
-        "-b",
-        "bm25",
-        "--results",
-        results,
-        "--indexes",
-        tmp_path,
-    )
+    order = retrieved("compare", texts=RETRIEVED[1:])
+    compared = invoke("retrieval", *order, "-b", "bm25", "--results", results, "--indexes", tmp_path)
     assert {row["system"] for row in json.loads(compared.stdout)["rows"]} >= set(RETRIEVED[1:])
     assert content(results) == content(OLDER)
 
