@@ -6,6 +6,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -48,9 +49,10 @@ class Cell:
             yield from part.all_parts()
             yield part
 
+    @cached_property
     def keys(self) -> frozenset[str]:
         """Everything that it reads or makes and that another cell may too."""
-        return frozenset({self.makes, *self.shares}.union(*(part.keys() for part in self.parts)))
+        return frozenset({self.makes, *self.shares}.union(*(part.keys for part in self.parts)))
 
 
 @dataclass(frozen=True)
@@ -179,10 +181,10 @@ class Schedule:
 
     def ready(self) -> list[Cell]:
         """The waiting cells that wait for nothing; each is to be begun by `begin`."""
-        claimed = {key for cell in self._running for key in cell.keys() - self._there}
+        claimed = {key for cell in self._running for key in cell.keys - self._there}
         found = []
         for cell in self.waiting:
-            keys = cell.keys() - self._there
+            keys = cell.keys - self._there
             if not keys & claimed:
                 found.append(cell)
             claimed |= keys
@@ -196,7 +198,7 @@ class Schedule:
     def end(self, cell: Cell, failure: Failure | None) -> None:
         """A cell is made or has failed; what it shares with others is there now, or theirs to make."""
         self._running.remove(cell)
-        self._there |= cell.keys()
+        self._there |= cell.keys
         if failure is not None:
             self._failed[cell.makes] = failure
 

@@ -119,9 +119,7 @@ class Planner:
         Raises:
             BenchError: what is wrong with it.
         """
-        dataset = self._datasets[cell.dataset]
-        if isinstance(dataset, Dataset):
-            dataset.check()
+        load_dataset(cell.dataset).check()  # loaded apart: a plan's datasets are kept, and a corpus must not be
 
     def _planned(self, order: Order) -> Cell | Failure:
         label = f"{order.system} on {order.dataset}"
