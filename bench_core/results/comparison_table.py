@@ -85,9 +85,9 @@ def _baseline_note(comparison: Comparison, measure: ShownMeasure) -> str:
     place = " (the best)" if comparison.baseline_is_best else ""
     rank = comparison.rank
     ranked = f", rank {rank[0]:g} to {rank[1]:g}" if rank else ""
-    return (
-        f"Baseline{place}: {comparison.baseline}, {measure.header} {mean}{interval}{n} of {comparison.dataset}{ranked}."
-    )
+    judged = f", judged by {comparison.rule}" if comparison.rule else ""
+    where = f"{n} of {comparison.dataset}{judged}{ranked}"
+    return f"Baseline{place}: {comparison.baseline}, {measure.header} {mean}{interval}{where}."
 
 
 def _unit_note(comparison: Comparison) -> str:
