@@ -48,7 +48,7 @@ def _wide_chosen(context: click.Context, parameter: click.Parameter, value: bool
 
 
 def _columns_chosen(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    names = tuple(name for name in (value or "").split(",") if name)
+    names = tuple(name.strip() for name in (value or "").split(",") if name.strip())
     choose_view(replace(chosen_view(), columns=names))
 
 

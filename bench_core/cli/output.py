@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from bench_core.results.tables import Format, Table
-from bench_core.results.terminal import printable
+from bench_core.results.terminal import printable, wrapped
 
 _VIEW = "bench_core.table_view"
+_UNKNOWN_WIDTH = 80
+"""Of a terminal that does not say."""
 _PLAIN = str.maketrans({"─": "-", "–": "-", "…": "~", "±": "+", "×": "x", "→": ">"})
 """What stands for our own signs where a terminal's encoding lacks them, each as wide as it is."""
 
@@ -56,18 +58,37 @@ def print_table(table: Table, form: Format) -> None:
     view = chosen_view()
     if view.columns:
         table = table.with_columns(view.columns)
-    on_terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if on_terminal and not view.wide else None
-    styled = on_terminal and os.environ.get("TERM") != "dumb"
-    _write(table.render(form, width, styled), err=False)
+    width = _terminal_width(sys.stdout)
+    styled = width is not None and os.environ.get("TERM") != "dumb"
+    _write(table.render(form, None if view.wide else width, styled), err=False)
     if form == "csv":
         for note in table.notes:
             say(note)
 
 
 def say(message: str) -> None:
-    """Report what happens; on standard error, so that standard output stays the result."""
-    _write("\n".join(printable(line) for line in message.split("\n")) + "\n", err=True)
+    """Report what happens; on standard error, so that standard output stays the result.
+
+    On a terminal lines are broken between words.
+    """
+    lines = [printable(line) for line in message.split("\n")]
+    width = _terminal_width(sys.stderr)
+    if width is not None:
+        lines = [part for line in lines for part in wrapped(line, width)]
+    _write("\n".join(lines) + "\n", err=True)
+
+
+def _terminal_width(stream: TextIO | None) -> int | None:
+    """Characters of a line of the terminal that a stream writes to, COLUMNS before what it says; None: it is none."""
+    if stream is None or not stream.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _UNKNOWN_WIDTH
+    except (OSError, ValueError):
+        return _UNKNOWN_WIDTH
 
 
 def open_closed_streams() -> None:

@@ -62,7 +62,7 @@ def terminal_text(table: Table, width: int | None, styled: bool) -> str:
         notes.append(f"Not shown for want of room: {', '.join(left_out)} (--wide, or --columns NAME,…).")
     title = [printable(table.title)]
     if width is not None:
-        title, notes = ([part for text in texts for part in _wrapped(text, width)] for texts in (title, notes))
+        title, notes = ([part for text in texts for part in wrapped(text, width)] for texts in (title, notes))
     return "\n".join([*title, *lines, *notes]).rstrip() + "\n"
 
 
@@ -120,7 +120,7 @@ def _fitted(measured: Sequence[_Measured], room: int) -> tuple[list[tuple[int, i
     _widen(shown, widths, {one.index: one.natural for one in shown}, room)
     return (
         [(one.index, widths[one.index]) for one in shown],
-        ["\n".join(_wrapped(one.header, widths[one.index])) for one in shown],
+        ["\n".join(wrapped(one.header, widths[one.index])) for one in shown],
     )
 
 
@@ -137,7 +137,8 @@ def _needed(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """The lines of a text broken between words; a longer word (a path, a hash) stays whole, to be copied."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from bench_core.artifacts import read_json
 from bench_core.errors import BadFile
-from bench_core.identity import Json, canonical_json
+from bench_core.identity import Json
 from bench_core.runs.manifest import MANIFEST_NAME, RunFolder
 from bench_core.runs.reporter import Reporter
 
@@ -45,12 +46,17 @@ def _differences(path: str, first: Json, second: Json) -> Iterator[Difference]:
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         for place, (one, other) in enumerate(zip(first, second, strict=True)):
             yield from _differences(f"{path}[{place}]", one, other)
-    elif canonical_json(first) != canonical_json(second):
-        yield Difference(path, canonical_json(first), canonical_json(second))
+    elif (one := _json(first)) != (other := _json(second)):
+        yield Difference(path, one, other)
 
 
 def _written(value: Mapping[str, Json], key: str) -> str:
-    return canonical_json(value[key]) if key in value else ABSENT
+    return _json(value[key]) if key in value else ABSENT
+
+
+def _json(value: Json) -> str:
+    """As canonical JSON, but of what a damaged manifest may hold too (NaN)."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def report_other_identity(
@@ -98,7 +104,7 @@ def _readable(path: Path) -> Mapping[str, Any]:
     """A manifest's content, or nothing where it is damaged: then it is no reason for anything."""
     try:
         content = read_json(path)
-    except (BadFile, OSError):
+    except (BadFile, OSError, RecursionError):
         return {}
     return content if isinstance(content, dict) and isinstance(content.get("identity"), dict) else {}
 

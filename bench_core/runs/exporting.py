@@ -15,6 +15,7 @@ from bench_core.errors import BenchError, UserError
 from bench_core.runs.stored import StoredRun
 
 _ARCHIVE_ENDS = (".tar.gz", ".tgz")
+_OTHER_ARCHIVES = (".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z")
 
 
 def export_runs(runs: Sequence[StoredRun], to: Path, credentialed_too: bool) -> None:
@@ -28,6 +29,8 @@ def export_runs(runs: Sequence[StoredRun], to: Path, credentialed_too: bool) -> 
         UserError: the place is taken; a run is damaged, or on data that is credentialed or of unknown access.
         BenchError: the archive cannot be written.
     """
+    if to.suffix in _OTHER_ARCHIVES and not to.name.endswith(_ARCHIVE_ENDS):
+        raise UserError(f"{to}: an archive is written as .tar.gz or .tgz, and any other name is that of a folder.")
     if to.exists():
         raise UserError(f"{to} exists already; give another name.")
     for run in runs:

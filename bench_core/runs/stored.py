@@ -114,7 +114,7 @@ def _examined(folder: Path, verified: bool) -> tuple[Mapping[str, Any], tuple[st
         manifest = read_json(folder / MANIFEST_NAME)
     except FileNotFoundError:
         return {}, ("damaged", f"there is no {MANIFEST_NAME}.")
-    except (BadFile, OSError):
+    except (BadFile, OSError, RecursionError):  # the last of JSON nested beyond reason
         return {}, ("damaged", f"{MANIFEST_NAME} cannot be read.")
     if not isinstance(manifest, dict) or not isinstance(manifest.get("identity"), dict):
         return {}, ("damaged", f"{MANIFEST_NAME} has no identity.")

@@ -26,6 +26,8 @@ def test_the_nearest_finished_run_of_the_same_label_is_named(tmp_path):
     make_run(tmp_path, "mine", identity=identity(source="c" * 64, b=0), status="started")
     make_run(tmp_path, "mine", identity=identity(b=1), recorded={"system": "mine,b=1"})
     (make_run(tmp_path, "mine", identity=identity(b=7)) / "manifest.json").write_text("{")
+    odd = make_run(tmp_path, "mine", identity=identity(b=8)) / "manifest.json"
+    odd.write_text(odd.read_text().replace('"b": 8', '"b": NaN'))
     wanted = identity(source="d" * 64)
     said = why_made_again(far.with_name("mine--00000000"), wanted, "mine")
     assert near.name in said and "system.source (bbbbbbbb…, now dddddddd…)" in said and said.count("system.") == 1

@@ -26,15 +26,16 @@ def test_every_kind_of_damage_is_named_and_hides_nothing_else(tmp_path):
     (make_run(tmp_path, "no-manifest") / "manifest.json").unlink()
     (make_run(tmp_path, "torn") / "manifest.json").write_text('{"identity": {')
     (make_run(tmp_path, "binary") / "manifest.json").write_bytes(b"\xff\xfe\x00")
+    (make_run(tmp_path, "deep") / "manifest.json").write_text("[" * 100_000)
     (make_run(tmp_path, "a-list") / "manifest.json").write_text("[]")
     (make_run(tmp_path, "changed") / "run.trec.gz").write_text("other bytes")
     (make_run(tmp_path, "missing") / "run.trec.gz").unlink()
     make_run(tmp_path, "odd", status="finished")
     found = states(tmp_path)
     assert found.pop("whole") == ("complete", "")
-    assert {status for status, _ in found.values()} == {"damaged"} and len(found) == 7
+    assert {status for status, _ in found.values()} == {"damaged"} and len(found) == 8
     assert found["no-manifest"][1] == "there is no manifest.json."
-    assert found["torn"][1] == found["binary"][1] == "manifest.json cannot be read."
+    assert found["torn"][1] == found["binary"][1] == found["deep"][1] == "manifest.json cannot be read."
     assert found["a-list"][1] == "manifest.json has no identity."
     assert found["changed"][1] == "run.trec.gz is not as it was written."
     assert found["missing"][1] == "run.trec.gz is missing."
@@ -173,6 +174,12 @@ def test_what_is_not_known_to_be_public_needs_a_word_and_is_its_owners(tmp_path,
     files = [path for path in [tmp_path / to, *(tmp_path / to).rglob("*")] if path.is_file()]
     assert files and {path.stat().st_mode & 0o777 for path in files} == {0o600}
     assert (tmp_path / to).stat().st_mode & 0o077 == 0
+
+
+def test_an_archive_of_another_kind_is_not_taken_for_a_folder(tmp_path):
+    run = read_stored(make_run(tmp_path / "results/sql", "gold"))
+    with pytest.raises(UserError, match=r"\.tar\.gz"):
+        export_runs([run], tmp_path / "given.zip", credentialed_too=False)
 
 
 def test_a_damaged_run_is_not_given_away(tmp_path):
