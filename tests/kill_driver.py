@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from bench_core.runs.item_lines import ItemLines
 from bench_core.runs.manifest import MANIFEST_NAME
@@ -27,6 +27,7 @@ from retrieval_bench.cli.main import main as retrieval_main
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.pipeline.run import Workspace, make_run, run_system
 from retrieval_bench.pipeline.system import Setting, create_system
+from sql_bench.generators.base import SqlGeneratorBase
 from sql_bench.pipeline.generate import System, generate
 from sql_bench.pipeline.run import run_system as run_sql
 from sql_bench.pipeline.workbench import DatabaseChoice, make_comparators, open_bench
@@ -71,17 +72,13 @@ _WORDS = [
 ]
 
 
-class Answering:
+class Answering(SqlGeneratorBase):
     """Answers questions by their golds, in threads."""
 
     is_remote = False
-    failed: ClassVar[dict[str, str]] = {}
 
     def __init__(self, golds: dict[str, str]) -> None:
         self._golds = golds
-
-    def describe(self) -> dict[str, Any]:
-        return {"class": "answering"}
 
     def generate(self, question: Any, database: Any) -> Prediction:
         sql = self._golds[question.question_id]
@@ -263,7 +260,7 @@ def stages_of(root: Path) -> dict[str, Stage]:
         "generated": Stage(retrieve(f"{classes}:Writer > bm25-qs"), "-before-", 6),
         "generated in part": Stage(retrieve(f"{classes}:Writer,silent_on=q4 > bm25-qs"), "-before-", 5),
         "reranked": Stage(retrieve(f"bm25 > {classes}:Shortest,depth=5"), "-over-", 10),
-        "predictions": Stage(ask(()), "answering--", 10),
+        "predictions": Stage(ask(()), "Answering--", 10),
         "executions": Stage(ask(("answer",)), "executions|duckdb--[^/]*/[^/]*manifest|golds--", 8),
         "verdicts": Stage(ask(("answer", "exact")), "verdicts|scores|per_question", 5),
         "index": Stage(retrieve("bm25"), "indexes/", 8),

@@ -13,6 +13,9 @@ from bench_core.errors import UserError
 from bench_core.llm.chat import ChatRequest, NoAnswer, Usage
 from bench_core.llm.ledger import Account, Entry, Ledger, MemoryLedger
 
+SPENDING_CAP = "spending cap"
+"""The status of a request that is not made because it could cost too much."""
+
 # A token of English is about four characters (OpenAI's rule of thumb); tokens per minute are planned with it, until the
 # endpoint has counted them.
 _CHARACTERS_A_TOKEN = 4
@@ -102,7 +105,7 @@ class Limits:
         with self._ledger.held() as account:
             if self._most_dollars is not None and account.committed + dollars > self._most_dollars:
                 raise NoAnswer(
-                    "spending cap",
+                    SPENDING_CAP,
                     f"The spending cap of ${self._most_dollars:.2f} would be passed (${account.dollars:.4f} spent); "
                     "raise it to go on, what is answered already is kept.",
                 )

@@ -10,16 +10,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_threads(
-    work: Callable[[Item], Result],
-    items: Iterable[Item],
-    n_threads: int,
-    is_last: Callable[[Result], bool] = lambda result: False,
-) -> Iterator[tuple[Item, Result]]:
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item], n_threads: int) -> Iterator[tuple[Item, Result]]:
     """Do `work` for each item in `n_threads` threads; yield items with their results as they come.
 
-    After a result that `is_last`, nothing further is begun; what is under way is waited for. After an exception, and
-    where the caller goes away (Ctrl-C among the reasons), it is not: the threads end when their work does.
+    An item is taken from `items` when a thread is free. After an exception, and where the caller goes away (Ctrl-C
+    among the reasons), what is under way is not waited for: the threads end when their work does.
     """
     waiting = iter(items)
     under_way: dict[Future[Result], Item] = {}
@@ -38,7 +33,6 @@ def in_threads(
                 return
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 result = future.result()
-                ended = ended or is_last(result)
                 yield under_way.pop(future), result
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.errors import BenchError
+from bench_core.llm.budget import SpendingCap
 from bench_core.llm.chat import Usage
 from bench_core.llm.conversation import Step
 from bench_core.runs.item_lines import Item
@@ -19,8 +20,6 @@ from retrieval_bench.query_generators.base import GeneratedQuery
 from retrieval_bench.query_generators.combination import Combination
 from retrieval_bench.query_generators.generation import Generation
 from retrieval_bench.types import Query
-
-SPENDING_CAP = "spending cap"
 
 
 def generated_from(item: Item) -> GeneratedQuery:
@@ -114,7 +113,7 @@ def generate_all(
     Returns:
         What came back without a text to search with, which cost tokens all the same.
     """
-    reached: list[str] = []
+    cap = SpendingCap()
     without_text: list[GeneratedQuery] = []
 
     def written(query: Query) -> Made:
@@ -122,11 +121,10 @@ def generate_all(
         if generated.status == "ok":
             return Made([item_of(generated)])
         without_text.append(generated)
-        if generated.status == SPENDING_CAP:
-            reached.append(SPENDING_CAP)
+        cap.note(generated.status)
         return Made(gaps={(query.query_id,): generated.status})
 
     plan = Plan({(query.query_id,): {} for query in queries}, [Unit(query, [(query.query_id,)]) for query in queries])
-    maker = Maker(written, "generate", generation.n_at_once, budget=lambda: reached[0] if reached else "")
+    maker = Maker(written, "generate", generation.n_at_once, cap)
     stored.fill(lambda: plan, maker)
     return without_text

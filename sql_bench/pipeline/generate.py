@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bench_core.artifacts import locked
 from bench_core.data_use import RECORD, Reach
 from bench_core.identity import Json
+from bench_core.llm.budget import SpendingCap
 from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import NoAnswer
 from bench_core.plugins.described import user_source
@@ -18,8 +19,6 @@ from bench_core.runs.manifest import Manifest, RunFolder
 from sql_bench.generators.predictions import PREDICTIONS, prediction_item
 from sql_bench.pipeline.bench import PACKAGES, Bench
 from sql_bench.types import AskedQuestion, Prediction, SqlGenerator
-
-SPENDING_CAP = "spending cap"
 
 
 @dataclass(frozen=True)
@@ -88,16 +87,13 @@ def _plan(bench: Bench) -> Plan[AskedQuestion]:
 
 
 def _maker(bench: Bench, system: System) -> Maker[AskedQuestion]:
-    view = bench.view
-    reached: list[str] = []
+    view, cap = bench.view, SpendingCap()
 
     def answered(question: AskedQuestion) -> Made:
         try:
             return Made([prediction_item(system.generator.generate(question, view))])
         except NoAnswer as error:
-            if error.status == SPENDING_CAP:
-                reached.append(SPENDING_CAP)
+            cap.note(error.status)
             return Made(gaps={(question.question_id,): error.status})
 
-    budget = lambda: reached[0] if reached else ""  # noqa: E731
-    return Maker(answered, f"generate {system.name}", system.n_at_once, budget)
+    return Maker(answered, f"generate {system.name}", system.n_at_once, cap)

@@ -25,15 +25,18 @@ def test_no_more_at_once_than_threads():
     assert most[0] == 3
 
 
-def test_after_the_last_nothing_is_begun():
-    begun = []
+def test_items_are_taken_only_when_there_is_room():
+    taken = []
 
-    def work(number):
-        begun.append(number)
-        return number
+    def items():
+        for number in range(5):
+            taken.append(number)
+            yield number
 
-    assert [number for number, _ in in_threads(work, range(100), 1, lambda result: result == 4)] == [0, 1, 2, 3, 4]
-    assert begun == [0, 1, 2, 3, 4]
+    coming = in_threads(lambda number: number, items(), 2)
+    first, _ = next(coming)
+    assert taken == [0, 1]
+    assert {first, *(number for number, _ in coming)} == set(range(5))
 
 
 def test_leaving_waits_for_nothing():
