@@ -171,6 +171,12 @@ def readable_by_its_owner_only(access: Access) -> Iterator[None]:
         os.umask(before)
 
 
+def close_to_others(folder: Path, access: Access) -> None:
+    """Make a folder its owner's alone where the dataset is credentialed: it may be older than what says so."""
+    if access == "credentialed" and folder.is_dir():
+        folder.chmod(OWNERS_FOLDER)
+
+
 _private: list[bool] = []  # as the mask itself, of the process
 
 

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench_core.data_use import NO_PERMISSION, Permission, readable_by_its_owner_only
+from bench_core.data_use import NO_PERMISSION, Permission, close_to_others, readable_by_its_owner_only
 from bench_core.llm.stage_models import LanguageModelSettings, Modelled, create_with_model
 from bench_core.plugins.registry import StageSpec
 from bench_core.results.scores import ItemScores
+from bench_core.runs.manifest import slug
 from bench_core.runs.reporter import Reporter
 from sql_bench.backends.duckdb import DuckDbBackend
 from sql_bench.comparators.base import COMPARATORS
@@ -18,7 +19,7 @@ from sql_bench.databases.mirrors import mirror_of
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror
-from sql_bench.pipeline.bench import Bench
+from sql_bench.pipeline.bench import KIND, Bench
 from sql_bench.pipeline.generate import System
 from sql_bench.pipeline.run import run_system
 from sql_bench.types import Comparator, Limits, SqlGenerator
@@ -59,6 +60,7 @@ def open_bench(
     Whatever is written meanwhile is its owner's alone where the dataset is credentialed.
     """
     dataset = load_dataset(dataset_name)
+    close_to_others(results_dir / KIND / slug(dataset.card.dataset_id), dataset.card.access)
     with readable_by_its_owner_only(dataset.card.access):
         mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell)
         with open_backend(mirror, dataset.card.dialect) as backend:

@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from bench_core.cli.options import permission_options
+from bench_core.cli.options import cluster_option, permission_options
 from bench_core.data_use import (
     NO_PERMISSION,
     Permission,
@@ -133,6 +133,37 @@ def test_permission_is_given_on_the_command_line_and_nowhere_else(monkeypatch):
     assert CliRunner().invoke(group, ["said"], default_map=defaults).output == "(None, ())\n"
     refused = CliRunner().invoke(said, ["--allow-remote-for-credentialed", "yes"])
     assert isinstance(refused.exception, UserError)
+
+
+@click.command()
+@permission_options
+@cluster_option
+def clustered(permission):
+    click.echo(repr(permission.cluster_is_ours))
+
+
+def test_that_a_cluster_is_ours_is_said_on_the_command_line_alone(monkeypatch):
+    assert CliRunner().invoke(clustered, ["--cluster-is-ours"]).output == "True\n"
+    group = click.Group(commands={"clustered": clustered}, context_settings={"auto_envvar_prefix": "BENCH"})
+    monkeypatch.setenv("BENCH_CLUSTERED_CLUSTER_IS_OURS", "1")
+    defaults = {"clustered": {"cluster_is_ours": True}}
+    assert CliRunner().invoke(group, ["clustered"], default_map=defaults).output == "False\n"
+
+
+def test_cells_carry_what_the_user_said_as_text():
+    from retrieval_bench.pipeline.cells import CellSettings as RetrievalSettings
+    from sql_bench.pipeline.cells import CellSettings as SqlSettings
+    from sql_bench.pipeline.workbench import DatabaseChoice
+
+    permission = Permission("Azure; none", ("mine.py:A", "B"), cluster_is_ours=True)
+    here = Path("results")
+    choice = DatabaseChoice(None, here, None, None, None)
+    for settings in (
+        RetrievalSettings(here, here, here, "hf:m", permission, ("ndcg@10",), here),
+        SqlSettings(here, choice, here, "hf:m", permission, ("answer",), here),
+        SqlSettings(here, choice, here),
+    ):
+        assert type(settings).of_text(settings.as_text()) == settings
 
 
 def test_exports_need_the_users_word():

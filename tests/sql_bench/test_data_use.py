@@ -203,6 +203,16 @@ def test_what_is_made_of_credentialed_data_is_its_owners_alone(here):
     assert Path("a.gz").stat().st_mode & 0o077 == 0
 
 
+def test_runs_of_a_version_that_held_nothing_back_are_closed(here):
+    name = dataset("public")
+    run(name, "-g", "gold")
+    folder = Path("results/sql/dir-notes")
+    assert folder.stat().st_mode & 0o055
+    Path("notes/dataset.yaml").write_text("access: credentialed\n")
+    run(name, "-g", "gold")
+    assert folder.stat().st_mode & 0o077 == 0
+
+
 def test_a_failure_on_credentialed_data_leaves_no_sentence_of_it_in_a_manifest(here):
     run(dataset("credentialed"), "-g", "mine.py:Fails", code=1)
     texts = [path.read_text() for path in Path("results").rglob("manifest.json")]
@@ -232,3 +242,46 @@ def test_a_generator_that_takes_a_model_is_shown_and_checked(here):
     assert "needs a language model" in invoke("doctor", "mine.py:Asks", code=2).stderr
     with ChatServer(writes_sql) as server:
         invoke("doctor", f"mine.py:Asks,llm={server.base_url}#m")
+
+
+def test_the_agent_of_the_docs_runs(here):
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    code = next(block for block in page.split("```python\n") if block.startswith("# my_sql_agent.py"))
+    (here / "my_sql_agent.py").write_text(code.partition("```")[0])
+
+    def tries_first(number, body, handler):
+        if body["messages"][-1]["role"] == "tool":
+            assert "allopurinol" in body["messages"][-1]["content"]
+            return writes_sql(number, body, handler)
+        arguments = json.dumps({"sql": "SELECT name FROM drugs"})
+        call = {"id": "c", "type": "function", "function": {"name": "run", "arguments": arguments}}
+        return choice(None, "tool_calls", tool_calls=[call])
+
+    with ChatServer(tries_first) as server:
+        system = ("-g", f"my_sql_agent.py:Tries,llm={server.base_url}#m")
+        shown = run(dataset("public"), *system, "--format", "json")
+        assert json.loads(shown.stdout)["rows"][0]["ex_percent"] == 100.0
+        assert len(server.requests) == 2 and server.requests[0]["tools"][0]["function"]["name"] == "run"
+        run("dir:notes", *system, "--results", "again")
+        assert len(server.requests) == 2
+
+
+def test_a_question_without_an_answer_is_asked_again_by_the_next_run(here):
+    name = dataset("public")
+    with ChatServer(
+        lambda number, *_: choice("```sql\nSELECT", "length") if number == 1 else writes_sql(0, {}, 0)
+    ) as server:
+        (here / "checked.py").write_text(
+            "from bench_core.llm.chat import Message, Sampling\n"
+            "from bench_core.llm.conversation import Conversation\n"
+            "from sql_bench.generators.base import SqlGeneratorBase\n"
+            "class Once(SqlGeneratorBase):\n"
+            "    def __init__(self, *, client):\n"
+            "        self.client = client\n"
+            "    def complete(self, question, database):\n"
+            "        return Conversation(self.client, [Message('user', question.text)]).ask(Sampling())\n"
+        )
+        first = run(name, "-g", f"checked.py:Once,llm={server.base_url}#m")
+        assert "1 cut off" in first.stderr and len(server.requests) == 1
+        again = run(name, "-g", f"checked.py:Once,llm={server.base_url}#m", "--format", "json")
+    assert json.loads(again.stdout)["rows"][0]["ex_percent"] == 100.0 and len(server.requests) == 2
