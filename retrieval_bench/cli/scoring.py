@@ -16,6 +16,7 @@ from bench_core.cli.options import (
     results_option,
 )
 from bench_core.cli.output import print_table, say
+from bench_core.cli.runs import say_damaged
 from bench_core.results.tables import Format
 from retrieval_bench.cli.options import (
     DATASET_HELP,
@@ -82,9 +83,10 @@ def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, 
     from bench_core.results.scores import on_dataset
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.reports.tables import scores_table
-    from retrieval_bench.scoring.scored_runs import stored_runs
+    from retrieval_bench.scoring.scored_runs import KIND, stored_runs
 
     runs = stored_runs(results_dir)
+    say_damaged(results_dir / KIND, dataset)
     if dataset is not None:
         runs = on_dataset(runs, dataset, load_dataset)
     if not runs:

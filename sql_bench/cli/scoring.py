@@ -16,6 +16,7 @@ from bench_core.cli.options import (
     results_option,
 )
 from bench_core.cli.output import print_table
+from bench_core.cli.runs import say_damaged
 from bench_core.results.tables import Format
 from sql_bench.cli.options import (
     comparator_option,
@@ -77,10 +78,12 @@ def table(dataset: str | None, results_dir: Path, form: Format) -> None:
     from bench_core.errors import UserError
     from bench_core.results.scores import on_dataset
     from sql_bench.datasets.dataset import load_dataset
+    from sql_bench.pipeline.bench import KIND
     from sql_bench.pipeline.stored_verdicts import stored_systems
     from sql_bench.reports.tables import scores_table
 
     scored = stored_systems(results_dir)
+    say_damaged(results_dir / KIND, dataset)
     if dataset is not None:
         scored = on_dataset(scored, dataset, load_dataset)
     if not scored:

@@ -150,6 +150,15 @@ def test_runs_from_list_to_rm(two_runs):
     assert len(rows("runs", "list")) == 2
 
 
+def test_a_table_names_what_is_damaged(two_runs):
+    first = next(two_runs.glob("results/retrieval/demo-ehr/bm25--*"))
+    (first / "run.trec.gz").write_bytes(b"?")
+    result = invoke("table", "--format", "json")
+    assert [row["system"] for row in json.loads(result.stdout)["rows"]] == ["bm25-qs", "rrf(bm25, bm25-qs)"]
+    assert f"{first.name} is damaged: run.trec.gz is not as it was written." in result.stderr
+    assert "damaged" not in invoke("table", "-d", "demo/qa", code=2).stderr, "of another dataset"
+
+
 def test_an_exported_run_is_a_run_elsewhere(two_runs):
     invoke("runs", "export", "bm25", "bm25-qs", "--to", "given")
     assert [row["system"] for row in rows("runs", "list", "--results", "given")] == ["bm25", "bm25-qs"]
