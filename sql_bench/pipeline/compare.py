@@ -80,9 +80,10 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Repo
         for question in progress(dataset.questions, f"compare {comparison.system} by {name}")
         if question.question_id in by_question  # else its model gave no answer, and is asked again by the next run
     ]
+    n_unanswered = len(dataset.questions) - len(verdicts)
     labels = by_label({question.question_id: question.labels for question in dataset.questions})
     found = replace(
-        item_scores(verdicts, dataset_id, comparison.system, name, labels),
+        item_scores(verdicts, dataset_id, comparison.system, name, labels, n_unanswered=n_unanswered),
         content=content_of(dataset.identity),
         folder=comparison.folder,
     )

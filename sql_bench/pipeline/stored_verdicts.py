@@ -48,6 +48,7 @@ def write_verdicts(scores: ItemScores, verdicts: Sequence[QuestionVerdict], made
             "made_from": dict(made_from),
             "verdicts_sha256": content_hash([lines]),
             "n": scores.counts["n"],
+            "n_unanswered": scores.counts["unanswered"],
             "figures": figures_to_json(scores.figures),
             "labels": {label: dict(texts) for label, texts in scores.labels.items() if label not in VERDICT_LABELS},
             "verdicts": dict(counted.by_verdict),
@@ -72,6 +73,7 @@ def stored_verdicts(scores_path: Path) -> StoredVerdicts | None:
             content["comparator"],
             {} if older else content["labels"],
             None if older else figures_from_json(content["figures"]),
+            0 if older else content["n_unanswered"],
         )
         made_from = content["made_from"]
     except (FileNotFoundError, BadFile, KeyError, TypeError, ValueError):

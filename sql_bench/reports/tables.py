@@ -125,7 +125,13 @@ def _notes_on(system: ItemScores) -> list[str]:
             f"{dataset}: rejected by BigQuery counts statements that ran here and that BigQuery would reject "
             "(complaints are in verdicts.jsonl)."
         )
-    if system.figure(EX.name) is None:
+    unanswered = system.counts["unanswered"]
+    if unanswered:
+        notes.append(
+            f"{system.system} on {dataset}: {unanswered} questions have no answer of the model yet; run it again for "
+            "an EX."
+        )
+    elif system.figure(EX.name) is None:
         notes.append(f"{system.system}: the backend failed on some questions; run it again for an EX.")
     return notes
 

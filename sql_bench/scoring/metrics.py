@@ -74,16 +74,20 @@ def item_scores(
     comparator: str,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     figures: Mapping[str, Figure] | None = None,
+    n_unanswered: int = 0,
 ) -> ItemScores:
     """A system's verdicts as scores.
 
-    A run in which the backend failed on some question has no EX and no reliability score, until it is resumed.
+    A run in which the backend failed on some question, or a model gave no answer to one, has no EX and no reliability
+    score until it is resumed.
 
     Args:
         labels: the questions' own, label -> question_id -> text; one of the name of a label of ours is not kept.
         figures: what the verdicts come to, where that is stored; None: it is computed.
+        n_unanswered: questions that have no verdict, because no model has answered them yet.
     """
-    values, labels = _values(verdicts), {**(labels or {}), **_labels(verdicts)}
+    is_complete = not n_unanswered and all(found.verdict.kind is not VerdictKind.BACKEND_ERROR for found in verdicts)
+    values, labels = _values(verdicts, is_complete), {**(labels or {}), **_labels(verdicts)}
     units = (TEMPLATE,) if TEMPLATE in labels else ()
     bounds = dict.fromkeys(_SHARES, (0.0, 1.0))
     return ItemScores(
@@ -95,18 +99,22 @@ def item_scores(
         rule=comparator,
         labels=labels,
         units=units,
-        counts={"questions": len(verdicts), "n": sum(found.counts for found in verdicts)},
+        counts={
+            "questions": len(verdicts) + n_unanswered,
+            "n": sum(found.counts for found in verdicts),
+            "unanswered": n_unanswered,
+        },
     )
 
 
-def _values(verdicts: Sequence[QuestionVerdict]) -> dict[str, Values]:
+def _values(verdicts: Sequence[QuestionVerdict], is_complete: bool) -> dict[str, Values]:
     """Measure -> question_id -> value; a question outside a measure's denominator has None."""
     names = sorted({name for found in verdicts if found.counts for name in found.verdict.figures})
     values: dict[str, Values] = {
         name: {found.question_id: found.verdict.figures.get(name, 0.0) if found.counts else None for found in verdicts}
         for name in names
     }
-    if any(found.verdict.kind is VerdictKind.BACKEND_ERROR for found in verdicts):
+    if not is_complete:
         return values
     ours: dict[str, Values] = {
         EX.name: {found.question_id: _counted(found, VerdictKind.CORRECT) for found in verdicts},

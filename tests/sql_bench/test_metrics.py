@@ -48,6 +48,11 @@ def test_a_backend_error_leaves_the_run_without_an_ex():
     assert scores.counts["n"] == 2 and tally(scores).by_verdict["backend_error"] == 1
 
 
+def test_a_question_without_an_answer_leaves_the_run_without_an_ex():
+    scores = item_scores(verdicts("correct", "wrong"), "demo/x", "system", "answer", n_unanswered=1)
+    assert scores.figure("ex") is None and scores.counts == {"questions": 3, "n": 2, "unanswered": 1}
+
+
 def unanswerable(*kinds):
     return [
         QuestionVerdict(f"u{position}", Verdict(VerdictKind(kind)), answerable=False)

@@ -61,3 +61,11 @@ def test_a_run_whose_backend_failed_has_no_ex_and_says_so():
 def test_datasets_of_one_name_are_told_apart():
     table = scores_table([replace(scored(), content="aa"), replace(scored(), content="bb")])
     assert [row["dataset"] for row in rows(table)] == ["demo/x (aa)", "demo/x (bb)"]
+
+
+def test_a_run_with_questions_left_has_no_ex_and_says_so():
+    verdicts = [QuestionVerdict("a", Verdict(VerdictKind.CORRECT))]
+    table = scores_table([item_scores(verdicts, "demo/x", "ours", "answer", n_unanswered=2)])
+    (row,) = rows(table)
+    assert (row["ex_percent"], row["ex_upper_percent"], row["correct"]) == (None, None, 1)
+    assert "ours on demo/x: 2 questions have no answer of the model yet" in " ".join(table.notes)
