@@ -2,14 +2,17 @@
 
 import importlib
 import inspect
+import json
 import pkgutil
 import types
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import bench_core
 import retrieval_bench
+import retrieval_bench.cli.main
 import sql_bench
 from bench_core.plugins.arguments import arguments_of
 from bench_core.plugins.registry import Family, StageSpec
@@ -151,3 +154,36 @@ def test_a_class_that_derives_from_nothing_has_all_members(family, tmp_path):
     assert not missing
     if "is_remote" in family.contract.optional:
         assert member.is_remote is None and member.notes() == () and member.recorded() == {} and not member.failed
+
+
+WARDS = """
+from retrieval_bench.datasets.card import DatasetCard
+from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase
+from retrieval_bench.types import Document, Query
+
+
+class Wards(DatasetSourceBase):
+    \"\"\"Notes of wards.\"\"\"
+
+    def load(self, name):
+        documents = [Document("n1", "Metformin held before surgery."), Document("n2", "Gout, allopurinol started.")]
+        return Dataset.of(DatasetCard(f"wards/{name}", "notes"), documents, [Query("q1", "gout")], {"q1": {"n2": 1}})
+"""
+
+
+def test_a_dataset_of_a_class_of_ones_own_is_run_shown_and_checked(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(WARDS)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*words, code=0):
+        result = CliRunner().invoke(retrieval_bench.cli.main.main, [*words, "--format", "json"])
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    (row,) = json.loads(invoke("run", "-d", "mine.py:Wards/surgery", "-r", "bm25"))["rows"]
+    assert (row["dataset"], row["ndcg@10"]) == ("wards/surgery", 1.0)
+    assert "Notes of wards." in invoke("show", "mine.py:Wards")
+    assert "wards/surgery" in invoke("show", "mine.py:Wards/surgery")
+    states = {point["state"] for point in json.loads(invoke("doctor", "mine.py:Wards/surgery"))["rows"]}
+    assert states == {"holds"}
+    assert "name a dataset of it" in invoke("doctor", "mine.py:Wards", code=1)

@@ -11,8 +11,15 @@ from typing import Any
 from bench_core.errors import UserError
 from bench_core.plugins.registry import Family, StageSpec
 
-# A class in a file or in a module, else a word; a module has a dot in it, as no built-in source has.
-_NAMED = re.compile(r"(?P<source>.+?\.py:[A-Za-z_]\w*|\w+(?:\.\w+)+:[A-Za-z_]\w*|[^/:]*)[/:](?P<name>.+)", re.DOTALL)
+# A class in a file, or in a module, which has a dot in it as no built-in source has.
+_OF_A_CLASS = re.compile(r"(?P<source>.+?\.py:[A-Za-z_]\w*|\w+(?:\.\w+)+:[A-Za-z_]\w*)[/:](?P<name>.+)", re.DOTALL)
+_OF_A_SOURCE = re.compile(r"(?P<source>[^/:]*)[/:](?P<name>.+)", re.DOTALL)
+
+
+def named_of_class(name: str) -> tuple[str, str] | None:
+    """The class of a user's and the dataset behind it, where a text names both."""
+    named = _OF_A_CLASS.fullmatch(name)
+    return (named["source"], named["name"]) if named else None
 
 
 def load_named(sources: Family, text: str) -> Any:
@@ -22,7 +29,7 @@ def load_named(sources: Family, text: str) -> Any:
         UserError: the text names no source or nothing behind it; or the source knows no such dataset.
     """
     spec = StageSpec.parse(text)
-    named = _NAMED.fullmatch(spec.name)
+    named = _OF_A_CLASS.fullmatch(spec.name) or _OF_A_SOURCE.fullmatch(spec.name)
     if named is None:
         known = ", ".join(name + (":PATH" if name == "dir" else "/NAME") for name in sources.names())
         raise UserError(f"{spec.name!r} names no dataset; write one of {known} (the command list shows them).")

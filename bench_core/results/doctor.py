@@ -11,6 +11,7 @@ from bench_core.llm.clients import user_prices_path
 from bench_core.llm.stage_models import default_store_dir
 from bench_core.machine.environment import Finding, machine_findings, package_findings
 from bench_core.plugins.contracts import check
+from bench_core.plugins.dataset_names import named_of_class
 from bench_core.plugins.registry import StageSpec
 from bench_core.results.inventory import FamilyWords, family_of
 from bench_core.results.tables import Cell, Column, Table
@@ -61,13 +62,15 @@ def contract_table(specs: Sequence[StageSpec], families: Sequence[FamilyWords]) 
     """
     rows: list[list[Cell]] = []
     n_failed = 0
-    for spec in specs:
+    for given in specs:
+        source, dataset = named_of_class(given.name) or (given.name, "")
+        spec = StageSpec(source, given.arguments)
         words = family_of(spec, families)
         if words.contract is None:
             raise UserError(f"{spec} is a {words.family.kind}, for which there is no contract; name another stage.")
         words.create(spec)  # a wrong name or argument is the user's mistake, not a broken contract
-        for point in check(_bound(words.contract, words.create, spec)):
-            rows.append([str(spec), point.name, "fails" if point.failure else "holds", point.failure])
+        for point in check(_bound(words.contract, words.create, spec, dataset)):
+            rows.append([str(given), point.name, "fails" if point.failure else "holds", point.failure])
             n_failed += bool(point.failure)
     columns = [
         Column("class", "class"),
@@ -78,6 +81,7 @@ def contract_table(specs: Sequence[StageSpec], families: Sequence[FamilyWords]) 
     return Table(f"Contract of {', '.join(map(str, specs))}", columns, rows), n_failed
 
 
-def _bound(contract: type[Any], create: Callable[[StageSpec], Any], spec: StageSpec) -> Any:
-    """A contract whose `create` makes the stage."""
-    return type(contract.__name__, (contract,), {"create": lambda self: create(spec)})()
+def _bound(contract: type[Any], create: Callable[[StageSpec], Any], spec: StageSpec, dataset: str) -> Any:
+    """A contract whose `create` makes the stage; a source of datasets is tried with the one that is named."""
+    members: dict[str, Any] = {"create": lambda self: create(spec), **({"names": (dataset,)} if dataset else {})}
+    return type(contract.__name__, (contract,), members)()

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench_core.errors import BenchError, UserError
 from bench_core.plugins.arguments import arguments_of, did_you_mean
+from bench_core.plugins.dataset_names import named_of_class
 from bench_core.plugins.registry import Family, StageSpec
 from bench_core.results.tables import Cell, Column, Table
 
@@ -188,16 +189,26 @@ def source_kind(sources: Family, load: Callable[[str], Any], details_of: Callabl
             if not known:
                 yield Named(f"{member.name}:PATH", member.summary, member.problem or "ok")
 
+    def class_details(name: str, source: str) -> Details:
+        cls = _loaded(sources, source)
+        facts: Facts = [("status", cls)] if isinstance(cls, str) else [("what", _paragraph(cls)), *argument_facts(cls)]
+        return Details(name, facts)
+
+    def of_class(name: str) -> Details | None:
+        """A source of a user's own by its class, or a dataset of one."""
+        spec = _parsed(name)
+        if spec is not None and named_of_class(spec.name):
+            return details_of(load(name))
+        if spec is not None and is_class(spec.name) and issubclass(sources.load(spec.name), sources.contract.base):
+            return class_details(name, spec.name)
+        return None
+
     def details(name: str) -> Details | None:
         source = re.split("[/:,]", name)[0]
         if source not in sources.names():
-            return None
+            return of_class(name)
         if name in (source, f"{source}:PATH"):
-            cls = _loaded(sources, source)
-            facts: Facts = (
-                [("status", cls)] if isinstance(cls, str) else [("what", _paragraph(cls)), *argument_facts(cls)]
-            )
-            return Details(name, facts)
+            return class_details(name, source)
         try:
             dataset = load(name)
         except UserError as error:
@@ -315,7 +326,7 @@ def _description(words: FamilyWords, spec: StageSpec) -> object:
 
 def _paragraph(cls: type[Any]) -> str:
     """The first paragraph of a class's docstring."""
-    return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
+    return " ".join(inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0].split())
 
 
 def argument_facts(cls: type[Any]) -> list[tuple[str, object]]:

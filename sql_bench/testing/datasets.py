@@ -54,5 +54,5 @@ class DatasetSourceContract:
     def _loaded(self) -> Iterator[SqlDataset]:
         source = self.create()
         names = self.names or [card.dataset_id.partition("/")[2] for card in source.cards()]
-        assert names, "the source has no cards; name a dataset of it"
+        assert names, "the source has no cards; name a dataset of it, as file.py:Class/NAME"
         return (source.load(name) for name in names)
