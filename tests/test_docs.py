@@ -147,3 +147,12 @@ def test_the_readme_lists_the_extras():
     setup.read(ROOT / "setup.cfg")
     listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text().partition("\n## Extras\n")[2], re.MULTILINE)
     assert set(listed) == set(setup["options.extras_require"])
+
+
+def test_every_page_is_linked_from_another():
+    linked = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#:]+\.md)", page.read_text(encoding="utf-8"))
+    }
+    assert [page.name for page in PAGES if page.resolve() not in linked and page.name != "README.md"] == []
