@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PLANTED = "the patient of bed seven sings at night"
-WAIT_S = 90
+WAIT_S = 300
 
 MINE = """
 import fcntl, logging, os, sys, time

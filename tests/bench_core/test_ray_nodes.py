@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from filelock import FileLock
@@ -12,6 +15,7 @@ from filelock import FileLock
 from bench_core.artifacts import file_sha256
 from bench_core.errors import UserError
 from bench_core.runs.executors import ray_nodes, ray_worker
+from bench_core.runs.grid import Finished
 
 
 @pytest.fixture
@@ -61,3 +65,32 @@ def test_a_node_without_the_folder_says_so_and_not_that_a_lock_is_held(tmp_path,
     absent = str(tmp_path / "absent")
     said = ray_worker.facts_of(ray_worker.prove("n1", [absent], [absent], str(tmp_path)))
     assert said.tokens == {absent: None} and said.files == {absent: None} and not said.is_lock_seen
+
+
+class Reporting:
+    """Work that says what its user must know, and makes or fails as its text tells."""
+
+    def __init__(self, report):
+        self.report = report
+
+    def run(self, text):
+        self.report("each stage")
+        self.report.always(f"{text} is made again.")
+        if text == "bad":
+            raise KeyError("k")
+        return Finished(None, Path("folder"), was_there=False)
+
+
+def test_a_worker_returns_a_folder_or_a_sentence_and_what_must_be_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_worker, "_silence", lambda: None)
+    module = ModuleType("work_of_a_test")
+    module.open_work = lambda settings, report: Reporting(report)
+    monkeypatch.setitem(sys.modules, "work_of_a_test", module)
+    monkeypatch.chdir(tmp_path)
+
+    def run(text):
+        return json.loads(ray_worker.run_cell(str(tmp_path), "work_of_a_test:open_work", "{}", "label", text))
+
+    assert run("good") == {"folder": "folder", "was_there": False, "said": ["good is made again."]}
+    failed = run("bad")
+    assert failed["said"] == ["bad is made again."] and "KeyError" in failed["sentence"] and not failed["is_mistake"]

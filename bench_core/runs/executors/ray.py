@@ -131,6 +131,8 @@ class RayExecutor:
                 return None
             why = f"its worker was lost {n_tries} times ({lost})" if nodes() else "no node of the cluster is left"
             return Failure(cell.label, f"{why}; what is finished is kept, and the next run resumes it.", False)
+        for sentence in content["said"]:
+            self._report.always(sentence)
         if "sentence" in content:
             return Failure(cell.label, content["sentence"], content["is_mistake"])
         folder = Path(content["folder"])

@@ -19,33 +19,33 @@ from typing import Any
 
 from bench_core.artifacts import file_sha256
 from bench_core.identity import canonical_json
-from bench_core.runs.grid import Failure, RemoteWork, Work, attempt
-from bench_core.runs.reporter import silent
+from bench_core.runs.grid import Failure, Work, attempt
+from bench_core.runs.reporter import Reporter, silent
 
 PACKAGES = ("bench_core", "retrieval_bench", "sql_bench")
 LOCK, TOKEN = "lock", "token"
 
 
 def run_cell(working_dir: str, target: str, settings: str, label: str, text: str) -> str:
-    """Make a cell, and say as JSON where it lies or in one sentence why it could not be made."""
+    """Make a cell; say as JSON where it lies, or in one sentence why it could not be made, and what must be known."""
     _silence()
     os.chdir(working_dir)
+    _said.clear()
     outcome = attempt(label, lambda: _work(target, settings).run(text), silent())
     if isinstance(outcome, Failure):
-        return canonical_json({"sentence": outcome.sentence, "is_mistake": outcome.is_mistake})
-    return canonical_json({"folder": str(outcome.folder), "was_there": outcome.was_there})
+        return canonical_json({"sentence": outcome.sentence, "is_mistake": outcome.is_mistake, "said": _said})
+    return canonical_json({"folder": str(outcome.folder), "was_there": outcome.was_there, "said": _said})
+
+
+# What its user must know of the cell that this worker makes, which is one at a time.
+_said: list[str] = []
 
 
 @cache
 def _work(target: str, settings: str) -> Work[Any]:
     """What this worker makes cells with; it is kept, so that a corpus is read once."""
-    return work_of(RemoteWork(target, settings, ()))
-
-
-def work_of(remote: RemoteWork) -> Work[Any]:
-    """Make the work that a target and its settings stand for."""
-    module, _, function = remote.target.partition(":")
-    made: Work[Any] = getattr(import_module(module), function)(remote.settings, silent())
+    module, _, function = target.partition(":")
+    made: Work[Any] = getattr(import_module(module), function)(settings, Reporter(_said.append))
     return made
 
 
