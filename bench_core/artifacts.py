@@ -112,7 +112,10 @@ def remember_sha256(path: Path, sha256: str) -> None:
     """Let `file_sha256` know the hash of a file that this process has just written, under whatever name it goes on."""
     state = path.stat()
     # A change within the same tick of the file system's clock would leave the time as it is: this one no write gives.
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns - 1))
+    try:
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns - 1))
+    except OSError:
+        return  # a file system where times cannot be set: the file is read to be hashed
     state = path.stat()
     _written[state.st_dev, state.st_ino] = (state.st_size, state.st_mtime_ns, sha256)
 

@@ -27,6 +27,7 @@ from retrieval_bench.cli.main import main as retrieval_main
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.pipeline.run import Workspace, make_run, run_system
 from retrieval_bench.pipeline.system import Setting, create_system
+from retrieval_bench.scoring.score import _load_ranx
 from sql_bench.generators.base import SqlGeneratorBase
 from sql_bench.pipeline.generate import System, generate
 from sql_bench.pipeline.run import run_system as run_sql
@@ -298,6 +299,7 @@ def check(stage: Stage, folder: Path, drawn: random.Random) -> dict[str, Any]:
 
 def main(root: Path) -> None:
     """Check all stages under a new folder."""
+    _load_ranx()  # once, instead of in every fork
     stages, drawn = stages_of(root), random.Random(SEED)
     found = {name: check(stage, root / name, drawn) for name, stage in stages.items()}
     print(json.dumps(found))
