@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent))
+from chat_server import ChatServer, echo
 
 import retrieval_bench.cli.main
 import sql_bench.cli.main
@@ -25,6 +29,7 @@ class Shortest(RerankerBase):
     def rerank(self, batch):
         return [[-float(len(document.text)) for document in candidates.documents] for candidates in batch]
 """
+WRITTEN = {"results", "indexes", "CACHE"}
 TYPES = {
     "text": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -142,12 +147,14 @@ def run_folder(tmp_path_factory):
     retrieval = ["run", "-d", "demo/evidence", *(word for system in systems for word in ("-r", system))]
     sql = ["run", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "-c", "answer", "-c", "biomedsql"]
     places = ["--results", str(folder / "results")]
-    for program, arguments in (
-        (retrieval_bench.cli.main.main, [*retrieval, "--indexes", str(folder / "indexes")]),
-        (sql_bench.cli.main.main, [*sql, "--mirrors", str(folder / "indexes" / "mirrors")]),
-    ):
-        result = CliRunner().invoke(program, [*arguments, *places], env={"XDG_CACHE_HOME": str(folder / "cache")})
-        assert result.exit_code == 0, result.output
+    with ChatServer(echo) as server:
+        model = ["-r", f"query2doc,llm={server.base_url}#m > bm25", "--cache", str(folder / "CACHE")]
+        for program, arguments in (
+            (retrieval_bench.cli.main.main, [*retrieval, *model, "--indexes", str(folder / "indexes")]),
+            (sql_bench.cli.main.main, [*sql, "--mirrors", str(folder / "indexes" / "mirrors")]),
+        ):
+            result = CliRunner().invoke(program, [*arguments, *places], env={"XDG_CACHE_HOME": str(folder / "cache")})
+            assert result.exit_code == 0, result.output
     return folder
 
 
@@ -168,7 +175,7 @@ def test_every_file_is_as_described(run_folder):
     described, seen = sections(), set()
     for path in sorted(run_folder.rglob("*")):
         relative = path.relative_to(run_folder).as_posix()
-        if not path.is_file() or path.suffix in (".lock", ".duckdb") or not relative.startswith(("results", "indexes")):
+        if not path.is_file() or path.suffix in (".lock", ".duckdb") or relative.partition("/")[0] not in WRITTEN:
             continue
         own = next((section for section in described if is_in(relative, section)), None)
         assert own is not None, f"{relative} is not described"
