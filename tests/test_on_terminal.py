@@ -13,7 +13,7 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parent))
 from on_terminal import on_terminal, without_styles
 
-WIDTHS = (80, 100, 120, 200)
+WIDTHS = (80, *(pytest.param(width, marks=pytest.mark.slow) for width in (100, 120)), 200)
 SYSTEMS = ["bm25", "bm25-qs", "rrf(bm25, bm25-qs)", "rrf(bm25, bm25-qs, bm25,k1=1.2,b=0.75),k=30"]
 
 
