@@ -79,21 +79,35 @@ def write_json(path: Path, value: Json, mode: int = 0o666) -> None:
     """Write JSON to be read by people and diffed: sorted keys, two spaces, a final newline."""
     text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(path, text, mode)
+    state = path.stat()
+    key = (state.st_dev, state.st_ino)
+    if key in _written:
+        _texts[key] = (*_written[key][:2], text)
 
 
 def read_json(path: Path) -> Any:
-    """Read one JSON value.
+    """Read one JSON value; from memory where this process wrote the file and nobody has touched it since.
 
     Raises:
         FileNotFoundError: no such file.
         BadFile: the file does not hold JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_text_of(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadFile(path, f"this is not JSON ({error})") from error
 
 
+def _text_of(path: Path) -> str:
+    state = path.stat()
+    known = _texts.get((state.st_dev, state.st_ino))
+    if known is not None and known[:2] == (state.st_size, state.st_mtime_ns):
+        return known[2]
+    return path.read_text(encoding="utf-8")
+
+
+# (device, inode) -> (bytes, modified at, text) of the JSON that this process wrote: manifests and scores are small.
+_texts: dict[tuple[int, int], tuple[int, int, str]] = {}
 # (device, inode) -> (bytes, modified at, sha256) of the files that this process wrote.
 _written: dict[tuple[int, int], tuple[int, int, str]] = {}
 

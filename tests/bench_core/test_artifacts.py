@@ -17,7 +17,9 @@ from bench_core.artifacts import (
     folder_written_whole,
     gzip_bytes,
     locked,
+    read_json,
     write_atomically,
+    write_json,
 )
 
 
@@ -108,3 +110,15 @@ def test_what_this_process_wrote_is_not_read_to_be_hashed_until_somebody_changes
         write_atomically(path, "abc")
         path.write_bytes(b"abd")
         assert file_sha256(path) == abd
+
+
+def test_json_that_this_process_wrote_is_not_read_back_until_somebody_changes_it(tmp_path, monkeypatch):
+    path = tmp_path / "value.json"
+    write_json(path, {"n": 1})
+    monkeypatch.setattr(Path, "read_text", None)
+    assert read_json(path) == {"n": 1}
+    monkeypatch.undo()
+    for _ in range(100):
+        write_json(path, {"n": 1})
+        path.write_text(path.read_text().replace("1", "2"))
+        assert read_json(path) == {"n": 2}

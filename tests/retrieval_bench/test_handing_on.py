@@ -20,16 +20,18 @@ WATCHED = """
 import os, sys
 written, read = set(), []
 
-def real(path):
-    return os.path.realpath(os.fspath(path))
+def whole(path):
+    return os.path.abspath(os.fspath(path))
 
 def watch(event, args):
+    if event != "open" and event != "os.rename":
+        return
     if event == "os.rename":
-        if real(args[0]) in written or any(name.startswith(real(args[0]) + os.sep) for name in written):
-            moved = {name for name in written if name == real(args[0]) or name.startswith(real(args[0]) + os.sep)}
-            written.update(real(args[1]) + name[len(real(args[0])):] for name in moved)
-    elif event == "open" and isinstance(args[0], str | os.PathLike):
-        path, mode, flags = real(args[0]), args[1], args[2]
+        if whole(args[0]) in written or any(name.startswith(whole(args[0]) + os.sep) for name in written):
+            moved = {name for name in written if name == whole(args[0]) or name.startswith(whole(args[0]) + os.sep)}
+            written.update(whole(args[1]) + name[len(whole(args[0])):] for name in moved)
+    elif isinstance(args[0], str | os.PathLike):
+        path, mode, flags = whole(args[0]), args[1], args[2]
         writes = (mode[0] != "r") if mode else bool(flags & (os.O_WRONLY | os.O_RDWR))
         if writes:
             written.add(path)
