@@ -21,6 +21,8 @@ OLDER = Path(__file__).parent / "fixtures" / "results-0.1"
 MAINS = {"retrieval": retrieval_bench.cli.main.main, "sql": sql_bench.cli.main.main}
 RETRIEVED = ["bm25", "rrf(bm25-qs, dense)", "bm25 > bi-encoder,depth=20", "lamer > bm25-qs"]
 PREDICTED = ("-d", "demo/biomed", "-g", "replay,path=careful", "-c", "answer", "-c", "exact", "-c", "biomedsql")
+RULES = "cf815f39826366846eebde52d02a472cd2f67309022dd40c9af59a454ba17863"
+"""Of guard, dialect and engine, as executions of that version name them."""
 MARK = "written by an earlier version"
 
 
@@ -78,7 +80,9 @@ def test_retrieval_runs_are_skipped(results, tmp_path):
     assert content(results) == content(OLDER)
 
 
-def test_predictions_executions_and_verdicts_are_skipped(results, mirrors):
+def test_predictions_executions_and_verdicts_are_skipped(results, mirrors, monkeypatch):
+    """Under the rules that they were made by: with others statements run again, in a folder of their own."""
+    monkeypatch.setattr("sql_bench.backends.duckdb.rules_sha256", lambda: RULES)
     where = ("--results", results, "--mirrors", mirrors, "--format", "json")
     ran = invoke("sql", "run", *PREDICTED, *where, "-v")
     for what in (

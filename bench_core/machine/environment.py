@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 from bench_core.errors import UserError
 
@@ -60,6 +61,31 @@ def memory_bytes() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
+        return None
+
+
+def free_memory_bytes() -> int | None:
+    """What processes may still take, of the machine or of this control group; None where the system does not say."""
+    found = [_available_bytes(), _left_in_control_group()]
+    return min((n_bytes for n_bytes in found if n_bytes is not None), default=None)
+
+
+def _available_bytes() -> int | None:
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return None
+    match = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
+    return 1024 * int(match[1]) if match else None
+
+
+def _left_in_control_group() -> int | None:
+    """By version 2 of Linux's control groups, as containers have it."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        bound, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return None if bound == "max" else int(bound) - int(used)
+    except (OSError, ValueError):
         return None
 
 

@@ -12,24 +12,31 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 
 from bench_core.errors import UserError
 from bench_core.identity import Json
+from bench_core.machine.environment import free_memory_bytes
 from bench_core.plugins.stage import StageBase
-from sql_bench.backends.duckdb_engine import EngineSettings
+from sql_bench.backends.duckdb_engine import EngineSettings, ExpectedContent
 from sql_bench.backends.frames import Overdue, TooLong, read_frame, write_frame
 from sql_bench.backends.rules import rules_sha256
+from sql_bench.backends.worker import ADDRESS_SPACE_ABOVE_MEMORY_BYTES
 from sql_bench.dialect.schema import TableMap
+from sql_bench.mirror.failures import DAMAGED
 from sql_bench.types import ExecutionResult, Limits, Outcome, Variant
 from sql_bench.values import result_from_json
 
 KILL_AFTER_S = 1.0
 """How long after the time-out the worker is killed: what runs inside one vector does not notice an interrupt."""
+
+IMPORT_AGAIN = "import its tables again with `sql-bench mirror import`"
+"""What helps against a damaged mirror that a user imported."""
 
 _START_TIMEOUT_S = 120.0
 
@@ -44,6 +51,11 @@ class DuckDbBackend(StageBase):
         mirror_path: a DuckDB database file.
         source_dialect: sqlglot's name of the dialect that statements are written in.
         tables: further names of the mirror's tables.
+        content: what the file must hold when a worker opens it; None where nothing is known of it.
+        remedy: what helps against a damaged file.
+
+    Attributes:
+        found_damage: a statement met a damaged part of the file.
 
     Raises:
         UserError: there is no such file, or no such dialect.
@@ -52,11 +64,19 @@ class DuckDbBackend(StageBase):
     is_remote = False
 
     def __init__(
-        self, mirror_path: Path | str, source_dialect: str = "bigquery", tables: TableMap | None = None
+        self,
+        mirror_path: Path | str,
+        source_dialect: str = "bigquery",
+        tables: TableMap | None = None,
+        *,
+        content: ExpectedContent | None = None,
+        remedy: str = IMPORT_AGAIN,
     ) -> None:
         self._mirror_path = Path(mirror_path).resolve()
         self._dialect = source_dialect
         self._tables = tables or TableMap()
+        self._content, self._remedy = content, remedy
+        self.found_damage = False
         self._worker: _Worker | None = None
         self._lock = threading.Lock()
         if not self._mirror_path.is_file():
@@ -75,11 +95,21 @@ class DuckDbBackend(StageBase):
         }
 
     def execute(self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN) -> ExecutionResult:
-        """Run one statement. Thread-safe: one at a time."""
+        """Run one statement. Thread-safe: one at a time.
+
+        A worker that dies without a limit's doing says nothing of the statement: it is tried again on a new one, while
+        no other statement of this process runs (docs/rules/executing.md E2.5).
+        """
         with self._lock:
             started = time.perf_counter()
             try:
-                return self._ask(sql, limits, variant)
+                try:
+                    with _TRAFFIC.among_others():
+                        return self._ask(sql, limits, variant)
+                except _Died as first:
+                    self._drop_worker()
+                    with _TRAFFIC.alone():
+                        return self._ask_again(sql, limits, variant, first.status)
             except _WorkerGone as gone:
                 self._drop_worker()
                 seconds = time.perf_counter() - started
@@ -98,10 +128,33 @@ class DuckDbBackend(StageBase):
     ) -> None:
         self.close()
 
+    def _ask_again(self, sql: str, limits: Limits, variant: Variant, first: int) -> ExecutionResult:
+        """The second and last try of a statement whose worker died; what was free before it decides, if it dies too."""
+        free = free_memory_bytes()
+        may_take = limits.memory_bytes + ADDRESS_SPACE_ABOVE_MEMORY_BYTES
+        try:
+            return self._ask(sql, limits, variant)
+        except _Died as second:
+            if second.status == first and second.was_running and (free is None or free > may_take):
+                message = f"the statement ended its process twice ({_shown_status(first)})"
+                raise _WorkerGone(Outcome.RESOURCE_LIMIT, message) from None
+            reason = (
+                f"its worker process died twice ({_shown_status(first)}, then {_shown_status(second.status)}), which "
+                "need not be the statement's doing; see that there is memory enough, and run the command again"
+            )
+            raise _WorkerGone(Outcome.BACKEND_ERROR, reason) from None
+
     def _ask(self, sql: str, limits: Limits, variant: Variant) -> ExecutionResult:
         worker = self._running_worker(limits)
         request = {"sql": sql, "limits": asdict(limits), "variant": variant.value}
-        return worker.execute(json.dumps(request).encode(), limits)
+        result = worker.execute(json.dumps(request).encode(), limits)
+        return self._with_remedy(result) if result.outcome is Outcome.BACKEND_ERROR else result
+
+    def _with_remedy(self, result: ExecutionResult) -> ExecutionResult:
+        if not result.message.startswith(DAMAGED):
+            return result
+        self.found_damage = True
+        return replace(result, message=f"{result.message}; {self._remedy}")
 
     def _running_worker(self, limits: Limits) -> _Worker:
         """The worker, a new one if there is none or if it was started with other limits."""
@@ -109,8 +162,15 @@ class DuckDbBackend(StageBase):
         if self._worker is not None and (self._worker.bounds != bounds or not self._worker.is_alive()):
             self._drop_worker()
         if self._worker is None:
-            self._worker = _Worker(self._mirror_path, self._dialect, self._tables, bounds)
+            self._worker = self._new_worker(bounds)
         return self._worker
+
+    def _new_worker(self, bounds: tuple[int, int]) -> _Worker:
+        try:
+            return _Worker(self._mirror_path, self._dialect, self._tables, bounds, self._content)
+        except _WorkerGone as gone:
+            failed = self._with_remedy(ExecutionResult(gone.outcome, message=gone.message))
+            raise _WorkerGone(failed.outcome, failed.message) from None
 
     def _drop_worker(self) -> None:
         if self._worker is not None:
@@ -126,6 +186,49 @@ class _WorkerGone(Exception):
         self.outcome, self.message = outcome, message
 
 
+class _Died(Exception):
+    """The worker ended by itself, or was killed by somebody else.
+
+    Args:
+        status: as `subprocess` has it, negative for a signal.
+        was_running: it had opened the mirror and was given the statement.
+    """
+
+    def __init__(self, status: int, was_running: bool) -> None:
+        super().__init__(status)
+        self.status, self.was_running = status, was_running
+
+
+class _Traffic:
+    """Lets statements run beside each other, or one alone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._n_running = 0
+
+    @contextmanager
+    def among_others(self) -> Iterator[None]:
+        """Run beside others, not beside one that must be alone."""
+        with self._changed:
+            self._n_running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._n_running -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until no other runs, and let none begin."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._n_running == 0)
+            yield
+
+
+_TRAFFIC = _Traffic()
+
+
 class _Worker:
     """A running worker process, the pipes to it and its temporary folder.
 
@@ -134,12 +237,21 @@ class _Worker:
         dialect: sqlglot's name of the dialect that statements are written in.
         tables: further names of the mirror's tables.
         bounds: memory and temporary space in bytes, which it cannot change once it runs.
+        content: what the mirror must hold.
 
     Raises:
         _WorkerGone: backend_error, with the reason, if it cannot open the mirror.
+        _Died: it was killed before it had.
     """
 
-    def __init__(self, mirror_path: Path, dialect: str, tables: TableMap, bounds: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        mirror_path: Path,
+        dialect: str,
+        tables: TableMap,
+        bounds: tuple[int, int],
+        content: ExpectedContent | None,
+    ) -> None:
         self.bounds = bounds
         self._temp_dir = Path(tempfile.mkdtemp(prefix="sql-bench-"))
         request_read, self._requests_fd = os.pipe()
@@ -160,7 +272,9 @@ class _Worker:
         fds = (self._requests_fd, self._responses_fd)
         self.end = weakref.finalize(self, _end, self._process, fds, self._temp_dir)
         self._open(
-            EngineSettings(str(mirror_path), dialect, *bounds, str(self._temp_dir / "spill"), dict(tables.aliases))
+            EngineSettings(
+                str(mirror_path), dialect, *bounds, str(self._temp_dir / "spill"), dict(tables.aliases), content
+            )
         )
 
     def is_alive(self) -> bool:
@@ -170,7 +284,8 @@ class _Worker:
         """Send one statement and wait for its result.
 
         Raises:
-            _WorkerGone: it did not answer in time, or died.
+            _WorkerGone: it did not answer in time, or a limit ended it.
+            _Died: it ended otherwise.
         """
         deadline = time.monotonic() + limits.timeout_s + KILL_AFTER_S
         max_bytes = limits.max_result_bytes + _FRAME_SLACK_BYTES
@@ -192,18 +307,27 @@ class _Worker:
         except (EOFError, OSError, Overdue, TooLong):
             said = (self._temp_dir / "stderr").read_text(errors="replace").strip().splitlines()
             self.end()
-            reason = said[-1] if said else f"it ended with status {self._process.returncode}"
+            if not said:
+                raise _Died(self._process.returncode, was_running=False) from None
+            reason = said[-1]
             raise _WorkerGone(Outcome.BACKEND_ERROR, f"the database worker did not start: {reason}") from None
         if answer["error"] is not None:
             self.end()
-            raise _WorkerGone(Outcome.BACKEND_ERROR, f"the mirror cannot be opened: {answer['error']}")
+            is_damaged = answer["error"].startswith(DAMAGED)
+            message = answer["error"] if is_damaged else f"the mirror cannot be opened: {answer['error']}"
+            raise _WorkerGone(Outcome.BACKEND_ERROR, message)
 
-    def _death(self) -> _WorkerGone:
-        """The verdict on a worker that ended by itself while it ran a statement."""
+    def _death(self) -> Exception:
+        """What the end of a worker means that ran a statement."""
         status = self._process.wait()
         if status == -signal.SIGXCPU:
             return _WorkerGone(Outcome.TIMEOUT, "the statement used more processor time than it may")
-        return _WorkerGone(Outcome.RESOURCE_LIMIT, f"the statement ended its process (status {status})")
+        return _Died(status, was_running=True)
+
+
+def _shown_status(status: int) -> str:
+    """`signal 9`, or `status 1`."""
+    return f"signal {-status}" if status < 0 else f"status {status}"
 
 
 def _end(process: subprocess.Popen[bytes], fds: tuple[int, ...], temp_dir: Path) -> None:

@@ -15,10 +15,25 @@ from sql_bench.dialect.schema import Schema, TableMap
 from sql_bench.dialect.translation import ENGINE_SETTINGS
 from sql_bench.guard.engine import UnknownFunction, check_engine_tree
 from sql_bench.guard.rejected import Rejected
+from sql_bench.mirror.content import stamped_sha256
+from sql_bench.mirror.failures import storage_failure
 from sql_bench.types import Column, Limits, Outcome, Row
 
 if TYPE_CHECKING:
     import duckdb
+
+
+@dataclass(frozen=True)
+class ExpectedContent:
+    """The content that a run is made from.
+
+    Attributes:
+        sha256: the mirror's content hash.
+        is_stamped: the file says what it holds; those that an earlier version imported do not.
+    """
+
+    sha256: str
+    is_stamped: bool
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,7 @@ class EngineSettings:
         max_temp_bytes: what it may spill.
         temp_dir: where it may spill to.
         table_aliases: `TableMap.aliases`.
+        content: what the file must hold; None where nothing is known of it.
     """
 
     mirror_path: str
@@ -40,21 +56,41 @@ class EngineSettings:
     max_temp_bytes: int
     temp_dir: str
     table_aliases: Mapping[str, str]
+    content: ExpectedContent | None = None
 
 
 class EngineBroken(Exception):
     """The engine failed internally and cannot be used any more."""
 
 
+class DatabaseFailed(Exception):
+    """The file, the disk or the machine failed, or the file holds something else: no verdict on any statement."""
+
+
 class DuckDbEngine:
-    """A mirror, opened read-only, whose settings can no longer be changed."""
+    """A mirror, opened read-only, whose settings can no longer be changed.
+
+    Raises:
+        DatabaseFailed: the file is damaged, or is not what it was when the run began.
+    """
 
     def __init__(self, settings: EngineSettings) -> None:
         import duckdb
 
+        self._hidden = _hidden_names(Path(settings.mirror_path))
+        try:
+            self._open(settings)
+        except duckdb.Error as error:
+            failed = self._failure(error)
+            if failed is None:
+                raise
+            raise failed from error
+
+    def _open(self, settings: EngineSettings) -> None:
+        import duckdb
+
         stand_in_for_pytz()
         self._dialect = settings.dialect
-        self._hidden = _hidden_names(Path(settings.mirror_path))
         self._base = duckdb.connect(
             settings.mirror_path,
             read_only=True,
@@ -75,7 +111,16 @@ class DuckDbEngine:
         for name, value in ENGINE_SETTINGS.get(settings.dialect, {}).items():
             self._base.execute(f"SET GLOBAL {name} = {value}")
         self._base.execute("SET GLOBAL lock_configuration = true")
+        if settings.content is not None:
+            self._compare(settings.content)
         self.schema = self._read_schema(TableMap(settings.table_aliases))
+
+    def _compare(self, expected: ExpectedContent) -> None:
+        found = stamped_sha256(self._base)
+        if found != expected.sha256 and (found is not None or expected.is_stamped):
+            raise DatabaseFailed(
+                "another database stands under the mirror's name than when this run began; run the command again"
+            )
 
     def check(self, sql: str) -> None:
         """Guard the text that is to be run, as DuckDB itself parses it.
@@ -109,6 +154,7 @@ class DuckDbEngine:
         Raises:
             Rejected: the statement failed, or a limit was reached.
             EngineBroken: DuckDB failed internally.
+            DatabaseFailed: the file or the disk did.
         """
         import duckdb
 
@@ -165,6 +211,9 @@ class DuckDbEngine:
         import duckdb
 
         text = str(error)
+        failed = self._failure(error)
+        if failed is not None:
+            raise failed from None
         if isinstance(error, duckdb.FatalException | duckdb.InternalException):
             raise EngineBroken(self._in_the_models_words(text, renamed)) from None
         if isinstance(error, duckdb.InterruptException):
@@ -179,6 +228,11 @@ class DuckDbEngine:
         elif isinstance(error, duckdb.NotImplementedException) or _OTHERWISE_ELSEWHERE.search(text):
             outcome = self._not_the_engines()
         return Rejected(outcome, self._in_the_models_words(text, renamed))
+
+    def _failure(self, error: duckdb.Error) -> DatabaseFailed | None:
+        """What it was, if neither statement nor engine is to blame."""
+        failed = storage_failure(error)
+        return None if failed is None else DatabaseFailed(self._in_the_models_words(failed, {}))
 
     def _in_the_models_words(self, message: str, renamed: Mapping[str, str]) -> str:
         """An error of DuckDB's without paths, excerpts of translated text and the mirror's own table names."""

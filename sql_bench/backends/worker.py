@@ -21,7 +21,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sql_bench.backends.duckdb_engine import Deadline, DuckDbEngine, EngineBroken, EngineSettings
+from sql_bench.backends.duckdb_engine import (
+    DatabaseFailed,
+    Deadline,
+    DuckDbEngine,
+    EngineBroken,
+    EngineSettings,
+    ExpectedContent,
+)
 from sql_bench.backends.frames import read_frame, write_frame
 from sql_bench.dialect.bigquery_arrays import check_result
 from sql_bench.dialect.statement import shape_of
@@ -51,12 +58,13 @@ def main() -> None:
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     sys.setrecursionlimit(_RECURSION_LIMIT)
     requests = _requests(requests_fd)
-    settings = EngineSettings(**requests.get())
+    settings = _settings(requests.get())
     _limit_process(settings)
     try:
         engine = DuckDbEngine(settings)
     except Exception as error:  # whatever keeps the mirror from opening is reported to the parent
-        write_frame(responses_fd, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        said = str(error) if isinstance(error, DatabaseFailed) else f"{type(error).__name__}: {error}"
+        write_frame(responses_fd, json.dumps({"error": said}).encode())
         return
     write_frame(responses_fd, json.dumps({"error": None}).encode())
     while True:
@@ -70,6 +78,11 @@ def main() -> None:
             _leave()
         if not usable:
             return
+
+
+def _settings(content: dict[str, Any]) -> EngineSettings:
+    expected = content.pop("content")
+    return EngineSettings(**content, content=ExpectedContent(**expected) if expected else None)
 
 
 def _execute(
@@ -99,6 +112,8 @@ def _execute(
         result = ExecutionResult(Outcome.RESOURCE_LIMIT, message="the statement is nested too deeply")
     except MemoryError:
         result = ExecutionResult(Outcome.RESOURCE_LIMIT, message="the statement needed more memory than it may have")
+    except DatabaseFailed as failed:
+        result, usable = ExecutionResult(Outcome.BACKEND_ERROR, message=str(failed)), False
     except EngineBroken as broken:
         result = ExecutionResult(Outcome.UNTRANSLATABLE, message=f"the engine failed internally: {broken}")
         usable = False

@@ -41,7 +41,7 @@ def query(sql: str, dataset: str | None, dialect: str | None, form: Format, **da
         check_dialect(dialect)
     if dataset:
         loaded = load_dataset(dataset)
-        opened, own_dialect = mirror_of(loaded, choice.mirror_path, choice.mirrors_dir, say), loaded.card.dialect
+        opened, own_dialect = mirror_of(loaded, choice.mirror_path, choice.mirrors_dir, say, say), loaded.card.dialect
     elif choice.mirror_path:
         opened, own_dialect = open_mirror(choice.mirror_path), "duckdb"
     else:

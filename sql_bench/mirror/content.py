@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench_core.identity import content_hash
+from bench_core.identity import content_hash, identity_hash
 from sql_bench.types import Column
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ def column_hashes(connection: DuckDBPyConnection, table: str, columns: Sequence[
         for of_column, array in zip(hashes, batch.columns, strict=True):
             of_column.update(array)
     return tuple(of_column.hexdigest() for of_column in hashes)
+
+
+def stamp(connection: DuckDBPyConnection, table: str, sha256: str) -> None:
+    """Keep a table's content hash in the database itself, for whoever opens it by a name that may mean another now."""
+    connection.execute(f"COMMENT ON TABLE {quoted(table)} IS '{sha256}'")
+
+
+def stamped_sha256(connection: DuckDBPyConnection) -> str | None:
+    """The content hash of a database by the stamps of its tables; None where one has none (earlier versions)."""
+    listed = "SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'main' AND NOT internal"
+    stamps: dict[str, str | None] = dict(connection.execute(listed).fetchall())
+    return None if None in stamps.values() else identity_hash(stamps)
 
 
 def quoted(name: str) -> str:

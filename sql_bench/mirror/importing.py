@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 from bench_core.artifacts import file_sha256, locked
 from bench_core.errors import BadFile, BenchError, UserError
-from sql_bench.mirror.content import column_hashes, quoted
+from bench_core.identity import Json
+from sql_bench.mirror.content import column_hashes, quoted, stamp
+from sql_bench.mirror.failures import storage_failure
 from sql_bench.mirror.loading import load_table
-from sql_bench.mirror.mirror import Mirror, MirrorTable, SourceFile, description_path, write_description
+from sql_bench.mirror.mirror import (
+    Mirror,
+    MirrorTable,
+    SourceFile,
+    description_path,
+    made_from,
+    write_description,
+)
 from sql_bench.mirror.schema import Schema
 from sql_bench.mirror.sources import Outline, TableFile, find_tables, read_outline
 from sql_bench.types import Column
@@ -46,8 +55,10 @@ def import_folder(
     Raises:
         UserError: no such folder, no table in it, two files for one table, or a schema for other tables.
         BadFile: a file that cannot be read, or a value that does not fit its declared type.
-        BenchError: the mirror does not hold what an independent reader counted in the files.
+        BenchError: the mirror does not hold what an independent reader counted in the files, or cannot be written.
     """
+    import duckdb
+
     describes_at = description_path(mirror_path)
     files = find_tables(source_dir)
     if schema is not None:
@@ -62,6 +73,11 @@ def import_folder(
             # From here to the last line the folder holds no mirror: a kill leaves a file without a description.
             describes_at.unlink(missing_ok=True)
             temporary.replace(mirror_path)
+        except duckdb.InterruptException:
+            raise KeyboardInterrupt from None
+        except (duckdb.Error, OSError) as error:
+            failed = storage_failure(error) if isinstance(error, duckdb.Error) else error.strerror
+            raise BenchError(f"{mirror_path} cannot be written: {failed or error}.") from error
         finally:
             for leftover in mirror_path.parent.glob(f"{temporary.name}*"):
                 leftover.unlink()
@@ -71,16 +87,12 @@ def import_folder(
     return mirror
 
 
-def is_made_from(mirror: Mirror, source_dir: Path, schema: Schema | None = None) -> bool:
-    """Whether importing the folder again, with the engine installed now, would make the same mirror."""
+def would_be_made_from(source_dir: Path, schema: Schema | None = None) -> dict[str, Json]:
+    """`Mirror.made_from` of what an import of a folder, with the engine installed now, makes; no table is read."""
     import duckdb
 
     sources = {file.table: SourceFile(file.path.name, file_sha256(file.path)) for file in find_tables(source_dir)}
-    return (
-        sources == {table.name: table.source for table in mirror.tables}
-        and mirror.schema_sha256 == (schema.sha256 if schema is not None else None)
-        and mirror.engine_version == duckdb.__version__
-    )
+    return made_from(sources, schema.sha256 if schema is not None else None, duckdb.__version__)
 
 
 def _write(
@@ -112,7 +124,9 @@ def _import_table(connection: DuckDBPyConnection, file: TableFile, schema: Schem
     _check(connection, file, outline, columns)
     hashes = column_hashes(connection, file.table, columns)
     source = SourceFile(file.path.name, file_sha256(file.path))
-    return MirrorTable(file.table, columns, outline.n_rows, hashes, source)
+    table = MirrorTable(file.table, columns, outline.n_rows, hashes, source)
+    stamp(connection, file.table, table.sha256)
+    return table
 
 
 def _check(connection: DuckDBPyConnection, file: TableFile, outline: Outline, columns: tuple[Column, ...]) -> None:

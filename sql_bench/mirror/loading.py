@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile
 from sql_bench.mirror.content import quoted
+from sql_bench.mirror.failures import storage_failure
 from sql_bench.mirror.sources import MAX_LINE_BYTES, TableFile, line_of_row
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def load_table(connection: DuckDBPyConnection, file: TableFile, types: Mapping[s
         else:
             _load_with_declared_types(connection, file, types)
     except duckdb.Error as error:
+        if isinstance(error, duckdb.InterruptException) or storage_failure(error):
+            raise  # no fault of the file
         raise BadFile(file.path, f"DuckDB cannot read it ({str(error).splitlines()[0]})") from error
 
 

@@ -1,7 +1,8 @@
 """A mirror: a dataset's tables in one DuckDB file, and beside it what they hold, so that opening reads no table.
 
 `<name>.duckdb` holds the tables, `<name>.mirror.json` describes them. The description is written last: a mirror
-without one is what an interrupted import leaves behind.
+without one is what an interrupted import leaves behind. The tables carry their content hashes as comments, so that the
+file can be told from another under the same name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from bench_core.artifacts import read_json, write_json
 from bench_core.errors import BadFile, UserError
-from bench_core.identity import identity_hash
+from bench_core.identity import Json, identity_hash
 from sql_bench.types import Column
 
 FORMAT = 1
@@ -65,6 +66,7 @@ class Mirror:
         engine_version: the DuckDB that wrote the file.
         n_bytes: size of the file.
         schema_sha256: hash of the declared types (`Schema.sha256`); None where types were found in the files.
+        is_stamped: the file itself says what it holds, as those of earlier versions do not.
     """
 
     path: Path
@@ -72,11 +74,27 @@ class Mirror:
     engine_version: str
     n_bytes: int
     schema_sha256: str | None = None
+    is_stamped: bool = True
+
+    @property
+    def made_from(self) -> dict[str, Json]:
+        """All that decides what is in the file: source files, declared types, engine."""
+        return made_from({table.name: table.source for table in self.tables}, self.schema_sha256, self.engine_version)
 
     @cached_property
     def sha256(self) -> str:
         """The content hash: equal for mirrors whose tables, columns, types and rows in order are equal."""
         return identity_hash({table.name: table.sha256 for table in self.tables})
+
+
+def made_from(sources: Mapping[str, SourceFile], schema_sha256: str | None, engine_version: str) -> dict[str, Json]:
+    """What a mirror is made from, to be compared and hashed."""
+    return {
+        "format": FORMAT,
+        "engine": engine_version,
+        "schema": schema_sha256,
+        "tables": {name: asdict(source) for name, source in sources.items()},
+    }
 
 
 def description_path(mirror_path: Path) -> Path:
@@ -101,6 +119,9 @@ def open_mirror(path: Path) -> Mirror:
     n_bytes = path.stat().st_size
     if n_bytes != mirror.n_bytes:
         raise BadFile(path, f"the file has {n_bytes} bytes and had {mirror.n_bytes} when it was imported; {_AGAIN}")
+    log = path.with_name(f"{path.name}.wal")
+    if log.exists():
+        raise BadFile(log, f"something wrote to the mirror after it was imported and left this log; {_AGAIN}")
     return mirror
 
 
@@ -123,9 +144,16 @@ def read_description(path: Path) -> Mirror:
     if found != FORMAT:
         raise BadFile(described, f"expected a mirror's description of format {FORMAT} and found {found}; {_AGAIN}")
     try:
-        return _mirror_of(path, content)
-    except (KeyError, TypeError, AttributeError) as error:
+        mirror = _mirror_of(path, content)
+        is_whole = (mirror.sha256, [table.sha256 for table in mirror.tables]) == (
+            content["sha256"],
+            [table["sha256"] for table in content["tables"]],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadFile(described, f"this is not a mirror's description ({error!r}); {_AGAIN}") from error
+    if not is_whole:
+        raise BadFile(described, f"the description is not as it was written; {_AGAIN}")
+    return mirror
 
 
 def write_description(mirror: Mirror) -> None:
@@ -150,6 +178,7 @@ def write_description(mirror: Mirror) -> None:
             "engine": {"name": "duckdb", "version": mirror.engine_version},
             "n_bytes": mirror.n_bytes,
             "schema_sha256": mirror.schema_sha256,
+            "stamped": mirror.is_stamped,
             "sha256": mirror.sha256,
             "tables": tables,
         },
@@ -167,4 +196,5 @@ def _mirror_of(path: Path, content: Mapping[str, Any]) -> Mirror:
         )
         for table in content["tables"]
     )
-    return Mirror(path, tables, content["engine"]["version"], content["n_bytes"], content["schema_sha256"])
+    engine_version, is_stamped = content["engine"]["version"], content.get("stamped") is True
+    return Mirror(path, tables, engine_version, content["n_bytes"], content["schema_sha256"], is_stamped)

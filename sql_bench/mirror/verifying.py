@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile
 from sql_bench.mirror.content import column_hashes, quoted
+from sql_bench.mirror.failures import storage_failure
 from sql_bench.mirror.mirror import Mirror, MirrorTable, read_description
 from sql_bench.types import Column
 
@@ -43,8 +44,8 @@ def verify_mirror(path: Path) -> Verification:
         with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection:
             return Verification(mirror, tuple(_differences(connection, mirror)))
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise BadFile(path, f"DuckDB cannot read it ({reason}); import the tables again") from error
+        reason = storage_failure(error) or f"DuckDB cannot read it ({str(error).splitlines()[0]})"
+        raise BadFile(path, f"{reason}; import the tables again") from error
 
 
 def _differences(connection: DuckDBPyConnection, mirror: Mirror) -> Iterator[str]:

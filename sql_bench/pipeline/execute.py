@@ -182,8 +182,8 @@ class Runner:
         result = self.backend.execute(asked.sql, self.limits, asked.variant)
         if result.outcome is Outcome.BACKEND_ERROR:
             raise BenchError(
-                f"{asked.keys[0][0]}: the database failed ({result.message.rstrip('.')}); what was done is kept, run "
-                "the command again to go on."
+                f"{asked.keys[0][0]}: the database failed: {result.message.rstrip('.')}. What was done is kept, and "
+                "what failed is not stored."
             )
         content = result_to_json(result)
         measured = {"seconds": content.pop("seconds")}

@@ -13,9 +13,10 @@ from bench_core.plugins.registry import StageSpec
 from bench_core.results.scores import ItemScores
 from bench_core.runs.manifest import slug
 from bench_core.runs.reporter import Reporter
-from sql_bench.backends.duckdb import DuckDbBackend
+from sql_bench.backends.duckdb import IMPORT_AGAIN, DuckDbBackend
+from sql_bench.backends.duckdb_engine import ExpectedContent
 from sql_bench.comparators.base import COMPARATORS
-from sql_bench.databases.mirrors import mirror_of
+from sql_bench.databases.mirrors import forget, mirror_of
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror
@@ -62,14 +63,23 @@ def open_bench(
     dataset = load_dataset(dataset_name)
     close_to_others(results_dir / KIND / slug(dataset.card.dataset_id), dataset.card.access)
     with readable_by_its_owner_only(dataset.card.access):
-        mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell)
-        with open_backend(mirror, dataset.card.dialect) as backend:
-            yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell, permission)
+        mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell, tell.always)
+        with open_backend(mirror, dataset.card.dialect, is_own=choice.mirror_path is None) as backend:
+            try:
+                yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell, permission)
+            finally:
+                if backend.found_damage and choice.mirror_path is None:
+                    forget(mirror)
 
 
-def open_backend(mirror: Mirror, dialect: str) -> DuckDbBackend:
-    """The guarded DuckDB of a mirror."""
-    return DuckDbBackend(mirror.path, dialect)
+def open_backend(mirror: Mirror, dialect: str, is_own: bool = False) -> DuckDbBackend:
+    """The guarded DuckDB of a mirror.
+
+    Args:
+        is_own: it is made of the dataset's own tables, when they are first needed.
+    """
+    remedy = "the next run imports its tables again" if is_own else IMPORT_AGAIN
+    return DuckDbBackend(mirror.path, dialect, content=ExpectedContent(mirror.sha256, mirror.is_stamped), remedy=remedy)
 
 
 def make_systems(

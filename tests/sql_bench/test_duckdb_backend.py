@@ -17,7 +17,9 @@ from waiting import cpu_ticks, has_ended, wait_until
 
 from bench_core.errors import UserError
 from sql_bench.backends.duckdb import DuckDbBackend
+from sql_bench.backends.duckdb_engine import ExpectedContent
 from sql_bench.dialect.schema import TableMap
+from sql_bench.mirror.content import stamp, stamped_sha256
 from sql_bench.types import Column, Limits, Outcome, Variant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,27 +151,119 @@ def test_the_time_zone_is_utc_whatever_the_users(mirror, monkeypatch):
         assert rows == (("2024-01-01 00:00:00+00", datetime.date(2024, 1, 1)),)
 
 
-def kill_once_it_computes(pid, idle):
+ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b"
+LONG = "SELECT sum(hash(a.range + b.range)) FROM range(20000) a, range(20000) b"
+
+
+def kill_once_it_computes(pid, idle, number=signal.SIGKILL):
     wait_until(lambda: cpu_ticks(pid) > idle)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, number)
 
 
-def test_a_killed_worker_is_a_verdict_and_the_next_statement_runs(mirror, own_temp):
-    with DuckDbBackend(mirror, "duckdb") as backend:
-        assert backend.execute("SELECT 1", LIMITS).outcome is Outcome.OK
+def in_turn(backend, signals):
+    """Kill a backend's workers, each by one of the signals once it computes."""
+    seen = set()
+    for number in signals:
+        wait_until(lambda: backend._worker is not None and backend._worker._process.pid not in seen)
         worker = backend._worker._process.pid
-        endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b"
-        killer = threading.Thread(target=kill_once_it_computes, args=(worker, cpu_ticks(worker) + 10))
-        killer.start()
-        result = backend.execute(endless, LIMITS)
-        killer.join()
-        assert result.outcome is Outcome.RESOURCE_LIMIT
-        assert backend.execute("SELECT 2", LIMITS).rows == ((2,),)
+        seen.add(worker)
+        kill_once_it_computes(worker, cpu_ticks(worker) + 10, number)
+
+
+def killed(backend, sql, *signals):
+    """A statement's result where others kill its workers."""
+    killer = threading.Thread(target=in_turn, args=(backend, signals))
+    killer.start()
+    result = backend.execute(sql, LIMITS)
+    killer.join()
+    return result
+
+
+def test_a_worker_that_is_killed_once_changes_no_result(mirror, own_temp):
+    with DuckDbBackend(mirror, "duckdb") as backend:
+        undisturbed = backend.execute(LONG, LIMITS)
+        backend.close()
+        disturbed = killed(backend, LONG, signal.SIGKILL)
+        assert disturbed.outcome is Outcome.OK and disturbed.rows == undisturbed.rows
         worker = backend._worker._process.pid
         os.kill(worker, signal.SIGKILL)  # between two statements
         wait_until(lambda: has_ended(worker))
         assert backend.execute("SELECT 3", LIMITS).rows == ((3,),)
     assert list(own_temp.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("signals", "free_bytes", "outcome", "message"),
+    [
+        ((signal.SIGSEGV, signal.SIGSEGV), 64 * 1024**3, Outcome.RESOURCE_LIMIT, "ended its process twice (signal 11)"),
+        ((signal.SIGKILL, signal.SIGKILL), 1024**3, Outcome.BACKEND_ERROR, "died twice (signal 9, then signal 9)"),
+        ((signal.SIGKILL, signal.SIGTERM), 64 * 1024**3, Outcome.BACKEND_ERROR, "(signal 9, then signal 15)"),
+    ],
+)
+def test_two_deaths_are_a_verdict_if_they_are_alike_and_memory_was_free(
+    mirror, own_temp, monkeypatch, signals, free_bytes, outcome, message
+):
+    monkeypatch.setattr("sql_bench.backends.duckdb.free_memory_bytes", lambda: free_bytes)
+    with DuckDbBackend(mirror, "duckdb") as backend:
+        result = killed(backend, ENDLESS, *signals)
+        assert result.outcome is outcome and message in result.message
+        assert backend.execute("SELECT 2", LIMITS).rows == ((2,),)
+    assert list(own_temp.iterdir()) == []
+
+
+def test_what_a_limit_ends_is_a_verdict_at_once(mirror, monkeypatch):
+    started = []
+    with DuckDbBackend(mirror, "duckdb") as backend:
+        assert backend.execute("SELECT 1", LIMITS).outcome is Outcome.OK
+        new_worker = backend._new_worker
+        monkeypatch.setattr(backend, "_new_worker", lambda bounds: started.append(1) or new_worker(bounds))
+        late = backend.execute(
+            "SELECT max(levenshtein(repeat('a', 99999 + id), repeat('b', 99999))) FROM visits", Limits(timeout_s=0.5)
+        )
+        assert late.outcome is Outcome.TIMEOUT and "was killed" in late.message
+    assert started == []
+
+
+def stamped(path, rows):
+    """A database that says what it holds; the content it must be opened with."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE TABLE t AS SELECT {rows} AS n")
+        stamp(connection, "t", f"hash of {rows}")
+        return ExpectedContent(str(stamped_sha256(connection)), is_stamped=True)
+
+
+def test_a_database_that_took_the_mirrors_place_is_not_read(tmp_path):
+    path = tmp_path / "m.duckdb"
+    content = stamped(path, 1)
+    with DuckDbBackend(path, "duckdb", content=content) as backend:
+        assert backend.execute("SELECT n FROM t", LIMITS).rows == ((1,),)
+        backend.close()
+        path.unlink()
+        stamped(path, 2)
+        result = backend.execute("SELECT n FROM t", LIMITS)
+        assert result.outcome is Outcome.BACKEND_ERROR and "another database stands under" in result.message
+    older = ExpectedContent(content.sha256, is_stamped=False)
+    with DuckDbBackend(path, "duckdb", content=older) as backend:
+        assert backend.execute("SELECT n FROM t", LIMITS).outcome is Outcome.BACKEND_ERROR
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("COMMENT ON TABLE t IS NULL")  # as an earlier version imported it
+    with DuckDbBackend(path, "duckdb", content=older) as backend:
+        assert backend.execute("SELECT n FROM t", LIMITS).rows == ((2,),)
+
+
+def test_a_damaged_block_is_no_verdict(tmp_path):
+    path = tmp_path / "m.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t AS SELECT i, 'name ' || hash(i) AS name FROM range(100000) t(i)")
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 100] = bytes(100)
+    path.write_bytes(content)
+    with DuckDbBackend(path, "duckdb") as backend:
+        result = backend.execute("SELECT max(name), max(i) FROM t", LIMITS)
+    assert result.outcome is Outcome.BACKEND_ERROR and backend.found_damage
+    assert "the database file is damaged (Corrupt database file" in result.message
+    assert result.message.endswith("import its tables again with `sql-bench mirror import`")
 
 
 def test_closing_twice_and_using_again(mirror, own_temp):
@@ -216,7 +310,7 @@ def test_a_mirror_that_cannot_be_opened_is_the_backends_fault(tmp_path, own_temp
     with DuckDbBackend(broken, "postgres") as backend:
         result = backend.execute("SELECT 1", LIMITS)
     assert result.outcome is Outcome.BACKEND_ERROR
-    assert "cannot be opened" in result.message
+    assert "damaged" in result.message
     assert list(own_temp.iterdir()) == []
 
 

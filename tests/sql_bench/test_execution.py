@@ -92,7 +92,7 @@ def test_a_changed_statement_is_run_anew_and_the_old_one_forgotten(tmp_path):
 
 
 def test_a_failing_backend_stores_nothing_and_keeps_what_was_done(tmp_path):
-    with pytest.raises(BenchError, match=r"q2: the database failed .* run the command again"):
+    with pytest.raises(BenchError, match=r"q2: the database failed: the disk is gone. What was done is kept"):
         Executions(tmp_path).run(STATEMENTS, ALL, CountingBackend(broken={"ORDER LIMIT"}))
     repaired = CountingBackend()
     executions = Executions(tmp_path)

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from bench_core.errors import BadFile, BenchError, UserError
 from sql_bench.mirror import importing
-from sql_bench.mirror.importing import ImportStep, import_folder, is_made_from
+from sql_bench.mirror.content import stamped_sha256
+from sql_bench.mirror.importing import ImportStep, import_folder, would_be_made_from
 from sql_bench.mirror.mirror import Mirror, open_mirror
 from sql_bench.mirror.schema import Schema, load_schema
 from sql_bench.mirror.verifying import verify_mirror
@@ -384,13 +385,42 @@ def test_a_cut_file_is_noticed_when_it_is_opened(folder: Path, tmp_path: Path) -
         verify_mirror(mirror.path)
 
 
-def test_is_made_from(folder: Path, tmp_path: Path) -> None:
+def test_what_a_mirror_is_made_from(folder: Path, tmp_path: Path) -> None:
     mirror = import_folder(folder, tmp_path / "m.duckdb")
-    assert is_made_from(mirror, folder)
+    assert mirror.made_from == would_be_made_from(folder)
     types = Schema(tables={"patients": {}, "visits": {}})
-    assert not is_made_from(mirror, folder, types)
+    assert mirror.made_from != would_be_made_from(folder, types)
     (folder / "visits.csv").write_text("patient,ward\n1,A\n")
-    assert not is_made_from(mirror, folder)
+    assert mirror.made_from != would_be_made_from(folder)
+
+
+def test_the_file_itself_keeps_what_it_holds(folder: Path, tmp_path: Path) -> None:
+    mirror = import_folder(folder, tmp_path / "m.duckdb")
+    with duckdb.connect(str(mirror.path)) as connection:
+        assert stamped_sha256(connection) == mirror.sha256
+        connection.execute("COMMENT ON TABLE visits IS NULL")
+        assert stamped_sha256(connection) is None
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_file(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    def fill(*arguments: object) -> None:
+        raise duckdb.IOException("Could not write to file: No space left on device")
+
+    monkeypatch.setattr(importing, "load_table", fill)
+    with pytest.raises(BenchError, match="cannot be written: the disk is full") as caught:
+        import_folder(folder, tmp_path / "m.duckdb")
+    assert caught.value.exit_code == 1
+    assert not list(tmp_path.glob("*.duckdb")) and not list(tmp_path.glob(".*partial*"))
+
+
+def test_an_import_that_is_stopped_leaves_nothing(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    def stop(*arguments: object) -> None:
+        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+
+    monkeypatch.setattr(importing, "load_table", stop)
+    with pytest.raises(KeyboardInterrupt):
+        import_folder(folder, tmp_path / "m.duckdb")
+    assert not list(tmp_path.glob("*.duckdb")) and not list(tmp_path.glob(".*partial*"))
 
 
 # The content hash

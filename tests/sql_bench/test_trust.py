@@ -96,6 +96,49 @@ def test_a_stored_line_that_is_damaged_is_named_and_made_again(here):
     assert '"z"' not in path.read_text() and "damaged" not in score().stderr
 
 
+def questions(folder, value):
+    """A dataset whose one table holds a value."""
+    (folder / "tables").mkdir(parents=True)
+    (folder / "tables/t.csv").write_text(f"g\n{value}\n")
+    (folder / "questions.jsonl").write_text(
+        '{"question_id": "a", "question": "Which?", "gold_sql": "SELECT g FROM t"}\n'
+    )
+    return f"dir:{folder.relative_to(Path.cwd())}"
+
+
+def test_mirrors_are_named_by_what_they_are_made_from(here):
+    first, second = questions(here / "a/q", "x"), questions(here / "b/q", "y")
+    for dataset, value in ((first, "x"), (second, "y"), (first, "x")):
+        result = invoke("query", "-d", dataset, "SELECT g FROM t", "--mirrors", "m", "--format", "json")
+        assert json.loads(result.stdout)["rows"] == [{"g": value}]
+    assert len(list((here / "m").glob("dir-q--*.duckdb"))) == 2
+    (here / "a/q/tables/t.csv").write_text("g\nz\n")
+    result = invoke("query", "-d", first, "SELECT g FROM t", "--mirrors", "m", "--format", "json")
+    assert json.loads(result.stdout)["rows"] == [{"g": "z"}]
+
+
+def test_a_damaged_mirror_of_the_datasets_own_is_named_and_imported_again(here):
+    before = score().stdout
+    (mirror,) = here.glob("mirrors/*.duckdb")
+    content = bytearray(mirror.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    mirror.write_bytes(content)
+    failed = score("--results", "other", code=1)
+    assert "the database file is damaged" in failed.stderr
+    assert "the next run imports its tables again" in failed.stderr
+    assert not list(here.glob("other/sql/*/*/*/scores.*")) and "backend_error" not in failed.stdout
+    assert score("--results", "other").stdout == before
+
+
+@pytest.mark.parametrize("change", [lambda content: content[:-1], lambda content: content + b"0"])
+def test_a_mirror_of_another_size_is_imported_again_at_once(here, change):
+    before = score().stdout
+    (mirror,) = here.glob("mirrors/*.duckdb")
+    mirror.write_bytes(change(mirror.read_bytes()))
+    again = score("--results", "other")
+    assert again.stdout == before and "when it was imported; import the tables again. That is done now." in again.stderr
+
+
 def query(sql, *options, code=0):
     arguments = ("-d", "demo/biomed", "--mirrors", MIRRORS.name, "--format", "json")
     return invoke("query", sql, *arguments, *options, code=code)
