@@ -117,13 +117,13 @@ def close_grid(result: GridResult[Value], root: Path) -> None:
     """List what failed, say what was done, and leave with the exit code that goes with it.
 
     Raises:
-        BenchError: the only cell failed.
+        BenchError: the only cell failed as a whole.
     """
     from bench_core.errors import BenchError, UserError
     from bench_core.runs.grid import gathered
 
     failures = result.failures
-    if len(result.outcomes) == 1 and failures:
+    if len(result.outcomes) == 1 and failures and not result.finished:
         raise (UserError if failures[0].is_mistake else BenchError)(failures[0].sentence)
     for sentence in gathered(failure for failure in failures if failure.is_begun):
         say(f"Failed: {sentence}")

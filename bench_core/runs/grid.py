@@ -63,11 +63,13 @@ class Finished(Generic[Value]):
         value: what the table is made from.
         folder: where it lies.
         was_there: whether nothing had to be made.
+        failures: what of it could not be made while the rest was.
     """
 
     value: Value
     folder: Path
     was_there: bool
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,12 @@ class Work(Protocol[Value]):
     def run(self, text: str) -> Finished[Value]:
         """Make a cell from its text, or find it there. Raises what goes wrong."""
 
-    def read(self, text: str, folder: Path) -> Value:
-        """What a cell that another process made has left in its folder."""
+    def read(self, text: str, folder: Path, failures: Sequence[Failure]) -> Value:
+        """What a cell that another process made has left in its folder.
+
+        Args:
+            failures: what of it could not be made (`Finished.failures`).
+        """
 
     def close(self) -> None:
         """Let go of what is held."""
@@ -226,8 +232,12 @@ class GridResult(Generic[Value]):
 
     @property
     def failures(self) -> list[Failure]:
-        """What was not."""
-        return [outcome for outcome in self.outcomes if isinstance(outcome, Failure)]
+        """What was not, parts of finished cells among it."""
+        return [
+            failure
+            for outcome in self.outcomes
+            for failure in ([outcome] if isinstance(outcome, Failure) else outcome.failures)
+        ]
 
     @property
     def exit_code(self) -> int:

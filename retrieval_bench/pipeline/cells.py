@@ -254,7 +254,7 @@ class RetrievalWork:
         scored = run_system(dataset, system, k, workspace, self._measures)
         return Finished(scored, scored.kept_in, self._report.n_made == n_made)
 
-    def read(self, text: str, folder: Path) -> ItemScores | None:
+    def read(self, text: str, folder: Path, failures: Sequence[Failure]) -> ItemScores | None:
         """See `bench_core.runs.grid.Work`."""
         return None if Order.of_text(text).is_part else stored_run(folder)
 

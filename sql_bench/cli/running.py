@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bench_core.data_use import Permission
     from bench_core.llm.stage_models import LanguageModelSettings
     from bench_core.results.scores import ItemScores
+    from bench_core.runs.grid import Failure
 
 _PATH = click.Path(path_type=Path)
 
@@ -66,7 +67,7 @@ def run(
 ) -> None:
     """Generate predictions, execute and compare them, and print the table.
 
-    What is there already and whole is not made again. Where one system fails, the others go on.
+    What is there already and whole is not made again. Where a system or a comparator fails, the others go on.
     """
     from bench_core.errors import UserError
     from bench_core.machine.disk import check_room
@@ -76,7 +77,7 @@ def run(
     from sql_bench.pipeline.bench import KIND
     from sql_bench.pipeline.cells import WORK, CellSettings, Order, Planner, SqlWork
     from sql_bench.pipeline.experiment import SqlExperiment
-    from sql_bench.pipeline.workbench import DatabaseChoice
+    from sql_bench.pipeline.workbench import DatabaseChoice, usable_comparators
     from sql_bench.reports.tables import scores_table
 
     if experiment is not None:
@@ -94,14 +95,15 @@ def run(
         orders = [Order(dataset, text, text) for dataset in datasets for text in generators]
     if not orders:
         raise UserError("Give --dataset and --generator, or --experiment FILE.")
-    settings = CellSettings(
-        results_dir, DatabaseChoice(**database), models.store_dir, models.model, permission, tuple(comparators)
-    )
     report = Reporter(say, is_verbose)
+    comparators, unusable = usable_comparators(comparators, report)
+    settings = CellSettings(
+        results_dir, DatabaseChoice(**database), models.store_dir, models.model, permission, comparators
+    )
     folders = [results_dir, settings.database.mirrors_dir, settings.store_dir]
     check_room(folders)
     planner = Planner(settings, report)
-    planned = planner.plan(orders)
+    planned = [*unusable, *(planner.plan(orders) if comparators else ())]
     if is_check:
         close_check(planned, planner.read, report)
         return
@@ -109,8 +111,9 @@ def run(
         work = RemoteWork(WORK, replace(settings, ledger_dir=ledger_dir).as_text(), folders)
         grid_run = GridRun(executor, report, permission.cluster_is_ours)
         result = grid_run.run(planned, lambda: SqlWork(settings, report), work)
-    if result.finished:
-        print_table(scores_table(by_dataset_and_comparator([finished.value for finished in result.finished])), form)
+    rows = by_dataset_and_comparator([finished.value for finished in result.finished])
+    if rows:
+        print_table(scores_table(rows), form)
     close_grid(result, results_dir / KIND)
 
 
@@ -139,11 +142,34 @@ class Where:
 
 def run_all(
     dataset: str, systems: Mapping[str, str], comparators: Sequence[str], where: Where, database: Mapping[str, Any]
-) -> list[ItemScores]:
-    """Run systems on a dataset, by all comparators."""
+) -> tuple[list[ItemScores], list[Failure]]:
+    """Run systems on a dataset, by all comparators that can be used.
+
+    Returns:
+        The rows of a table, and what could not be compared.
+
+    Raises:
+        BenchError: the only comparator cannot be used.
+    """
+    from bench_core.errors import BenchError, UserError
     from bench_core.runs.reporter import Reporter
-    from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
+    from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems, usable_comparators
 
     choice, reporter = DatabaseChoice(**database), Reporter(say)
+    usable, unusable = usable_comparators(comparators, reporter)
+    if not usable and len(unusable) == 1:
+        raise (UserError if unusable[0].is_mistake else BenchError)(unusable[0].sentence)
+    if not usable:
+        return [], unusable
     with open_bench(dataset, choice, where.results_dir, reporter, where.permission) as bench:
-        return run_systems(bench, systems, comparators, where.models)
+        scored, failures = run_systems(bench, systems, usable, where.models)
+    return scored, [*unusable, *failures]
+
+
+def say_failures(failures: Sequence[Failure]) -> None:
+    """List comparators that cannot be used and comparisons that failed."""
+    from bench_core.runs.grid import gathered
+
+    for word, is_begun in (("Cannot run", False), ("Failed", True)):
+        for sentence in gathered(failure for failure in failures if failure.is_begun is is_begun):
+            say(f"{word}: {sentence}")

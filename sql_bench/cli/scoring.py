@@ -24,7 +24,7 @@ from sql_bench.cli.options import (
     dataset_option,
     generators_option,
 )
-from sql_bench.cli.running import Where, run_all
+from sql_bench.cli.running import Where, run_all, say_failures
 
 if TYPE_CHECKING:
     from bench_core.data_use import Permission
@@ -65,8 +65,12 @@ def score(
     tables = {None: scores_table, "questions": per_question_table, "disagreements": disagreements_table}
     name = Path(predictions_path).name.removesuffix(".gz").removesuffix(".jsonl")
     systems = {name: f"replay,path={predictions_path}"}
-    scored = run_all(dataset, systems, comparators, Where(results_dir, models, permission), database)
-    print_table(tables[view](scored), form)
+    scored, failures = run_all(dataset, systems, comparators, Where(results_dir, models, permission), database)
+    say_failures(failures)
+    if scored:
+        print_table(tables[view](scored), form)
+    if failures:
+        raise click.exceptions.Exit(2 if not scored and all(failure.is_mistake for failure in failures) else 1)
 
 
 @click.command()
@@ -120,15 +124,18 @@ def compare(
     Differences with their intervals, wins, losses, a paired randomisation test and intervals of ranks; questions with
     a label `template` are resampled by template.
     """
-    from bench_core.errors import UserError
+    from bench_core.errors import BenchError, UserError
     from bench_core.results.comparison import compare as compare_scores
     from bench_core.results.comparison_table import comparison_table
+    from bench_core.runs.grid import gathered
     from sql_bench.scoring.metrics import EX
 
     names = [*([baseline] if baseline else []), *generators]
     if len(set(names)) < len(names):
         raise UserError("A system cannot be compared with itself; name each one once.")
     where = Where(results_dir, models, permission)
-    scored = run_all(dataset, {name: name for name in names}, [comparator], where, database)
+    scored, failures = run_all(dataset, {name: name for name in names}, [comparator], where, database)
+    if failures:
+        raise BenchError(" ".join(gathered(failures)))
     comparison = compare_scores(scored, EX, scored[0] if baseline else None, n_permutations)
     print_table(comparison_table(comparison, EX), form)

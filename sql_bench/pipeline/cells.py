@@ -23,7 +23,7 @@ from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.mirror.mirror import open_mirror
 from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.execute import execute_golds
-from sql_bench.pipeline.run import needed_variants, run_system
+from sql_bench.pipeline.run import compared_label, needed_variants, run_system
 from sql_bench.pipeline.stored_verdicts import stored_system
 from sql_bench.pipeline.workbench import DatabaseChoice, make_comparators, make_systems, open_bench
 
@@ -159,11 +159,9 @@ class Planner:
             "user_source": user_source(system.generator),
         }
         golds = f"gold SQL of {order.dataset}"
-        classes = (system.generator, *comparators.values())
-        for stage in classes:
-            missing = stage.missing_requirement()
-            if missing:
-                raise UserError(f"{label}: {missing}.")
+        missing = system.generator.missing_requirement()
+        if missing:
+            raise UserError(f"{label}: {missing}.")
         models.check_keys()
         is_credentialed = card.access == "credentialed"
         return Cell(
@@ -180,7 +178,9 @@ class Planner:
                     is_credentialed=is_credentialed,
                 ),
             ),
-            files=tuple(sorted({path for stage in classes for path in user_files(stage)})),
+            files=tuple(
+                sorted({path for stage in (system.generator, *comparators.values()) for path in user_files(stage)})
+            ),
             requires=system.requires,
             is_credentialed=is_credentialed,
         )
@@ -203,15 +203,21 @@ class SqlWork:
             execute_golds(bench, needed_variants(self._comparators.values()))
             return Finished([], bench.root, self._report.n_made == n_made)
         (system,) = make_systems(bench.dataset, {order.name: order.generator}, self._models)
-        scored = run_system(bench, system, self._comparators)
-        return Finished(scored, scored[0].kept_in, self._report.n_made == n_made)
+        found = run_system(bench, system, self._comparators)
+        return Finished(found.scores, found.folder, self._report.n_made == n_made, found.failures)
 
-    def read(self, text: str, folder: Path) -> list[ItemScores]:
+    def read(self, text: str, folder: Path, failures: Sequence[Failure]) -> list[ItemScores]:
         """See `bench_core.runs.grid.Work`."""
         order = Order.of_text(text)
         if order.generator is None:
             return []
-        return [replace(stored_system(folder, name), system=order.name) for name in self._comparators]
+        failed = {failure.label for failure in failures}
+        dataset_id = load_dataset(order.dataset).card.dataset_id
+        return [
+            replace(stored_system(folder, name), system=order.name)
+            for name in self._comparators
+            if compared_label(order.name, dataset_id, name) not in failed
+        ]
 
     def close(self) -> None:
         """See `bench_core.runs.grid.Work`."""

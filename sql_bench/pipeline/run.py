@@ -9,9 +9,13 @@ Gold statements are executed once for all systems, in `golds--<hash8>/`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from bench_core.plugins.reach import reach_of
 from bench_core.results.scores import ItemScores
+from bench_core.runs.grid import Failure, attempt
 from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.compare import Comparison, scored
 from sql_bench.pipeline.execute import execute_golds, execute_predictions
@@ -19,8 +23,23 @@ from sql_bench.pipeline.generate import System, generate
 from sql_bench.types import Comparator, Variant
 
 
-def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparator]) -> list[ItemScores]:
-    """All stages of a system; what is there already and whole is not made again.
+@dataclass(frozen=True)
+class SystemScores:
+    """A system by all comparators.
+
+    Attributes:
+        scores: by the comparators that did not fail, in their order.
+        failures: one for each other comparator.
+        folder: where the scores lie.
+    """
+
+    scores: list[ItemScores]
+    failures: tuple[Failure, ...]
+    folder: Path
+
+
+def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparator]) -> SystemScores:
+    """All stages of a system; what is there already and whole is not made again, and a comparator fails alone.
 
     Args:
         comparators: by the name the user gave each.
@@ -31,7 +50,20 @@ def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparato
     golds = execute_golds(bench, needs)
     executions_folder, executions = execute_predictions(bench, folder, predictions, needs)
     comparison = Comparison(bench.dataset, system.name, predictions, golds, executions, executions_folder.path)
-    return [scored(comparison, name, comparator, bench.tell) for name, comparator in comparators.items()]
+    found = []
+    for name, comparator in comparators.items():
+        label = compared_label(system.name, bench.dataset.card.dataset_id, name)
+        found.append(attempt(label, partial(scored, comparison, name, comparator, bench.tell), bench.tell))
+    return SystemScores(
+        [outcome for outcome in found if isinstance(outcome, ItemScores)],
+        tuple(outcome for outcome in found if isinstance(outcome, Failure)),
+        executions_folder.path,
+    )
+
+
+def compared_label(system: str, dataset: str, comparator: str) -> str:
+    """What messages call one comparison of a system."""
+    return f"{system} on {dataset} by {comparator}"
 
 
 def needed_variants(comparators: Iterable[Comparator]) -> frozenset[Variant]:

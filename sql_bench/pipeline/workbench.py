@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bench_core.data_use import NO_PERMISSION, Permission, close_to_others, readable_by_its_owner_only
+from bench_core.errors import UserError
 from bench_core.llm.stage_models import LanguageModelSettings, Modelled, create_with_model
 from bench_core.plugins.registry import StageSpec
 from bench_core.results.scores import ItemScores
+from bench_core.runs.grid import Failure, attempt
 from bench_core.runs.manifest import slug
 from bench_core.runs.reporter import Reporter
 from sql_bench.backends.duckdb import IMPORT_AGAIN, DuckDbBackend
@@ -106,13 +109,38 @@ def make_comparators(texts: Iterable[str]) -> dict[str, Comparator]:
     return {text: COMPARATORS.create(StageSpec.parse(text)) for text in (tuple(texts) or ("answer",))}
 
 
+def usable_comparators(texts: Iterable[str], report: Reporter) -> tuple[tuple[str, ...], list[Failure]]:
+    """The comparators that can be used here (`answer` where none is named), and what is wrong with the others."""
+    found = {
+        text: attempt(text, partial(_checked, text), report, is_begun=False) for text in tuple(texts) or ("answer",)
+    }
+    failures = [outcome for outcome in found.values() if isinstance(outcome, Failure)]
+    return tuple(text for text, outcome in found.items() if not isinstance(outcome, Failure)), failures
+
+
+def _checked(text: str) -> None:
+    (comparator,) = make_comparators([text]).values()
+    _ = comparator.needs
+    missing = comparator.missing_requirement()
+    if missing:
+        raise UserError(f"{text}: {missing}.")
+
+
 def run_systems(
     bench: Bench,
     systems: Mapping[str, str],
     comparators: Iterable[str],
     models: LanguageModelSettings | None = None,
-) -> list[ItemScores]:
-    """Run all systems and compare them in all ways; rows come by comparator, then by system."""
+) -> tuple[list[ItemScores], list[Failure]]:
+    """Run all systems and compare them in all ways.
+
+    Returns:
+        The rows of a table, by comparator, then by system; and what could not be compared.
+    """
     made = make_comparators(comparators)
     by_system = [run_system(bench, system, made) for system in make_systems(bench.dataset, systems, models)]
-    return [found[position] for position in range(len(made)) for found in by_system]
+    scores = [scores for found in by_system for scores in found.scores]
+    return (
+        [found for name in made for found in scores if found.rule == name],
+        [failure for found in by_system for failure in found.failures],
+    )

@@ -31,7 +31,7 @@ class FakeWork:
             raise self.fails[text]
         return Finished(f"value of {text}", Path(text), was_there=False)
 
-    def read(self, text, folder):
+    def read(self, text, folder, failures):
         raise AssertionError("nothing was made elsewhere")
 
     def close(self):

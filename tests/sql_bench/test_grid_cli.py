@@ -130,3 +130,53 @@ def test_check_reads_every_row_of_a_mirror_that_is_there(here):
     description.write_text(json.dumps(content))
     checked = invoke(*arguments, code=1).stderr
     assert checked.startswith("Cannot run: gold on dir:set: m/dir-set.duckdb: ") and "drugs" in checked
+
+
+FAILING = """
+from sql_bench.comparators.base import ComparatorBase
+from sql_bench.comparators.exact import ExactComparator
+
+
+class KeyErr(ComparatorBase):
+    def compare(self, gold, predicted, question):
+        return {}[question.question_id]
+
+
+class NoCompare:
+    def describe(self):
+        return {"name": "NoCompare"}
+"""
+FOUR_COMPARATORS = ["-c", "exact", "-c", "bad.py:KeyErr", "-c", "bad.py:NoCompare", "-c", "anser", "--mirrors", "m"]
+
+
+def test_a_comparator_that_fails_fails_alone(here):
+    (here / "bad.py").write_text(FAILING)
+    arguments = ["run", "-d", "dir:set", "-g", "gold", *FOUR_COMPARATORS, "--format", "json"]
+    result = invoke(*arguments, code=1)
+    assert [(row["comparator"], row["correct"]) for row in json.loads(result.stdout)["rows"]] == [("exact", 1)]
+    without, misspelt, failed, closing = result.stderr.splitlines()
+    assert without.startswith("Cannot run: bad.py:NoCompare: ") and "compare" in without
+    assert misspelt.startswith("Cannot run: anser: There is no comparator 'anser' (did you mean answer?)")
+    assert failed.startswith(f"Failed: gold on dir/set by bad.py:KeyErr: {here / 'bad.py'}, line 8: KeyError: 'a'")
+    assert closing == "1 made, 0 already there, 3 failed; they lie in results/sql."
+    checked = invoke("run", "--check", *arguments[1:], code=1).stderr
+    assert checked.splitlines()[-1] == "Checked: 1 can run, 2 cannot; nothing was run."
+
+
+def test_an_answer_file_is_scored_by_the_comparators_that_do_not_fail(here):
+    (here / "bad.py").write_text(FAILING)
+    (here / "mine.jsonl").write_text('{"question_id": "a", "sql": "SELECT 2"}\n')
+    result = invoke("score", "-d", "dir:set", "--predictions", "mine.jsonl", *FOUR_COMPARATORS, "--format", "json",
+                    code=1)  # fmt: skip
+    assert [(row["comparator"], row["correct"]) for row in json.loads(result.stdout)["rows"]] == [("exact", 1)]
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == ["Cannot run", "Cannot run", "Failed"]
+
+
+def test_the_only_comparator_fails_as_the_command_does(here):
+    (here / "bad.py").write_text(FAILING)
+    places = ["-d", "dir:set", "--mirrors", "m"]
+    assert "did you mean answer?" in invoke("run", *places, "-g", "gold", "-c", "anser", code=2).stderr
+    failed = invoke("run", *places, "-g", "gold", "-c", "bad.py:KeyErr", code=1)
+    assert failed.stdout == "" and failed.stderr.startswith("Failed: gold on dir/set by bad.py:KeyErr: ")
+    compared = invoke("compare", *places, "-g", "gold", "-g", "mine.py:Broken", "-c", "anser", code=2)
+    assert compared.stdout == "" and "did you mean answer?" in compared.stderr

@@ -56,7 +56,7 @@ def test_the_gold_self_check_says_which_run_and_why_the_others_do_not(bench):
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_exact_counts_what_a_comparison_of_sorted_rows_counts(bench, name):
-    (scored,) = run_systems(bench, {name: f"replay,path={name}"}, ["exact"])
+    (scored,), _ = run_systems(bench, {name: f"replay,path={name}"}, ["exact"])
     right = {question_id for question_id, value in scored.values["ex"].items() if value}
     labelled = LABELLED.get(name, set())
     assert labelled <= right
@@ -65,7 +65,7 @@ def test_exact_counts_what_a_comparison_of_sorted_rows_counts(bench, name):
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_answer_and_exact_differ_only_in_ways_that_answers_rules_name(bench, name):
-    answer, exact = run_systems(bench, {name: f"replay,path={name}"}, ["answer", "exact"])
+    (answer, exact), _ = run_systems(bench, {name: f"replay,path={name}"}, ["answer", "exact"])
     for one, other in zip(verdicts_of(answer), verdicts_of(exact), strict=True):
         if one.verdict.kind is other.verdict.kind:
             continue

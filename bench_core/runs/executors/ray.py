@@ -142,8 +142,9 @@ class RayExecutor:
             self._report(f"{cell.label}: there already, skipped.")
         else:
             self._report.made(f"{cell.label}: made.")
-        value = attempt(cell.label, partial(work.read, cell.text, folder), self._report)
-        return value if isinstance(value, Failure) else Finished(value, folder, was_there)
+        failures = tuple(Failure(**failure) for failure in content["failures"])
+        value = attempt(cell.label, partial(work.read, cell.text, folder, failures), self._report)
+        return value if isinstance(value, Failure) else Finished(value, folder, was_there, failures)
 
 
 @contextmanager

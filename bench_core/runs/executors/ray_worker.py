@@ -34,7 +34,10 @@ def run_cell(working_dir: str, target: str, settings: str, label: str, text: str
     outcome = attempt(label, lambda: _work(target, settings).run(text), silent())
     if isinstance(outcome, Failure):
         return canonical_json({"sentence": outcome.sentence, "is_mistake": outcome.is_mistake, "said": _said})
-    return canonical_json({"folder": str(outcome.folder), "was_there": outcome.was_there, "said": _said})
+    failures = [asdict(failure) for failure in outcome.failures]
+    return canonical_json(
+        {"folder": str(outcome.folder), "was_there": outcome.was_there, "failures": failures, "said": _said}
+    )
 
 
 # What its user must know of the cell that this worker makes, which is one at a time.
