@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bench_core.artifacts import OWNERS_FOLDER
 from bench_core.errors import UserError
 from bench_core.identity import Json
 
 Access = Literal["public", "credentialed"]
+ACCESSES: tuple[Access, ...] = get_args(Access)
 
 REMOTE_FLAG = "--allow-remote-for-credentialed"
 LOCAL_FLAG = "--is-local"
@@ -76,6 +77,24 @@ class Reach:
     file: Path | None = None
 
 
+def check_access(dataset_id: str, access: object) -> None:
+    """Refuse an access that is none, before anything is decided by it.
+
+    Raises:
+        UserError: it is neither `public` nor `credentialed`, letter by letter.
+    """
+    if access not in ACCESSES:
+        raise UserError(
+            f"{dataset_id}: access is {access!r}; it must be exactly 'public' or 'credentialed' (text of a "
+            "credentialed dataset may not leave this machine)."
+        )
+
+
+def is_credentialed(access: object) -> bool:
+    """Whether a dataset's text is to stay here and with its owner: wherever it is not said to be exactly public."""
+    return access != "public"
+
+
 def any_remote(parts: Iterable[bool | None]) -> bool | None:
     """Whether text leaves this machine through one of several parts; None where none says so and not all deny it."""
     said = set(parts)
@@ -91,7 +110,7 @@ def check(what: str, dataset_id: str, access: Access, reaches: Iterable[Reach], 
     Raises:
         UserError: the dataset is credentialed, and a part is remote without the user's permission or says nothing.
     """
-    if access != "credentialed":
+    if not is_credentialed(access):
         return
     for reach in _with_users_word(reaches, permission):
         if reach.is_remote is None:
@@ -109,11 +128,11 @@ def check(what: str, dataset_id: str, access: Access, reaches: Iterable[Reach], 
 
 def recorded_use(access: Access, reaches: Iterable[Reach], permission: Permission) -> dict[str, Json]:
     """What a manifest records of a run's use of data; on credentialed data with the user's words."""
-    if access != "credentialed":
+    if not is_credentialed(access):
         return {"access": access, "sent_to_other_machines": any_remote(reach.is_remote for reach in reaches)}
     named = [reach.part for reach in reaches if reach.is_remote is None and _is_named(reach, permission)]
     found: dict[str, Json] = {
-        "access": access,
+        "access": "credentialed",
         "sent_to_other_machines": any_remote(reach.is_remote for reach in _with_users_word(reaches, permission)),
         "allow_remote_for_credentialed": permission.remote,
         "is_local": sorted(set(named)),
@@ -125,7 +144,7 @@ def recorded_access(recorded: Mapping[str, Any]) -> Access | None:
     """The access of the dataset that a run was made on, by what its manifest recorded; None: it does not say."""
     use = recorded.get(RECORD)
     access = use.get("access") if isinstance(use, Mapping) else None
-    return access if access in ("public", "credentialed") else None
+    return access if access in ACCESSES else None
 
 
 def check_export(what: str, accesses: Iterable[Access | None], allowed: bool) -> None:
@@ -159,7 +178,7 @@ def readable_by_its_owner_only(access: Access) -> Iterator[None]:
 
     The mask holds for the whole process and what it starts, so for files of libraries too.
     """
-    if access != "credentialed":
+    if not is_credentialed(access):
         yield
         return
     before = os.umask(0o777 & ~OWNERS_FOLDER)
@@ -173,7 +192,7 @@ def readable_by_its_owner_only(access: Access) -> Iterator[None]:
 
 def close_to_others(folder: Path, access: Access) -> None:
     """Make a folder its owner's alone where the dataset is credentialed: it may be older than what says so."""
-    if access == "credentialed" and folder.is_dir():
+    if is_credentialed(access) and folder.is_dir():
         folder.chmod(OWNERS_FOLDER)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_core.artifacts import OWNERS_FILE, OWNERS_FOLDER, read_json, write_atomically, write_json
-from bench_core.data_use import Access, check_export
+from bench_core.data_use import ACCESSES, Access, check_export
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, identity_hash
 from bench_core.llm.chat import ChatRequest, ChatResponse, ToolCall, Usage
@@ -69,7 +69,7 @@ class Stored:
             if content["schema_version"] != SCHEMA_VERSION:
                 raise BadFile(path, f"expected an answer of schema version {SCHEMA_VERSION}", line)
             access = content.get("access")
-            if access not in (None, "public", "credentialed"):
+            if access not in (None, *ACCESSES):
                 raise BadFile(path, f"expected access to be public or credentialed and found {access!r}", line)
             stored = cls(dict(content["made_from"]), _response(content["response"]), access)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

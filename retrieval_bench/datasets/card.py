@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench_core.data_use import Access
+from bench_core.data_use import Access, check_access
 from bench_core.errors import UserError
 from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.datasets.tasks import TASKS
@@ -17,7 +17,7 @@ IdenticalIds = Literal["keep", "drop"]
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What stages may know of a dataset; none looks at its name.
+    """What stages may know of a dataset; none looks at its name. Refuses an access or a task that is none.
 
     Attributes:
         access: text of a `credentialed` dataset may not leave the machine unless the user says so.
@@ -42,6 +42,7 @@ class DatasetCard:
     generated_dir: Path | None = None
 
     def __post_init__(self) -> None:
+        check_access(self.dataset_id, self.access)
         if self.task and self.task not in TASKS:
             raise UserError(
                 f"{self.dataset_id}: there is no task {self.task!r}{did_you_mean(self.task, TASKS)}; known are "

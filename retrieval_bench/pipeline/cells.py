@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench_core.data_use import NO_PERMISSION, Permission, check
+from bench_core.data_use import NO_PERMISSION, Permission, check, is_credentialed
 from bench_core.errors import UserError
 from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.llm.stage_models import LanguageModelSettings
@@ -202,7 +202,7 @@ def _cell_of(order: Order, system: System, dataset: Dataset, k: int) -> Cell:
         shares=frozenset(_shared(system, dataset)),
         files=tuple(sorted({path for stage in stages_of(system) for path in user_files(stage)})),
         requires=system.requires,
-        is_credentialed=dataset.card.access == "credentialed",
+        is_credentialed=is_credentialed(dataset.card.access),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench_core.artifacts import OWNERS_FILE
-from bench_core.data_use import readable_by_its_owner_only
+from bench_core.data_use import is_credentialed, readable_by_its_owner_only
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import identity_hash
 from bench_core.runs.manifest import slug
@@ -39,7 +39,7 @@ def mirror_of(
     name = dataset.card.dataset_id
     tables_dir, schema = check_tables(dataset)
     path = own_mirror_path(dataset, mirrors_dir)
-    if dataset.card.access == "credentialed":
+    if is_credentialed(dataset.card.access):
         _make_private(path)  # it may have been made before the dataset said so
     found = _own_mirror(path, tables_dir, schema, warn)
     if found is not None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from bench_core.data_use import Access
+from bench_core.data_use import Access, check_access
 from bench_core.identity import Json, content_hash
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.protocols import Contract
@@ -21,7 +21,7 @@ from sql_bench.types import ComparisonRules, Question
 
 @dataclass(frozen=True)
 class SqlCard:
-    """What is known of a dataset before it is read.
+    """What is known of a dataset before it is read. Refuses an access that is none.
 
     Attributes:
         dialect: sqlglot's name of the dialect that gold SQL is written in and that models are asked for.
@@ -35,6 +35,9 @@ class SqlCard:
     licence: str = ""
     access: Access = "public"
     rules: ComparisonRules = field(default_factory=ComparisonRules)
+
+    def __post_init__(self) -> None:
+        check_access(self.dataset_id, self.access)
 
 
 @dataclass(frozen=True)

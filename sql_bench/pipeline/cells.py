@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench_core.data_use import NO_PERMISSION, Permission, check
+from bench_core.data_use import NO_PERMISSION, Permission, check, is_credentialed
 from bench_core.errors import UserError
 from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.llm.stage_models import LanguageModelSettings
@@ -163,7 +163,7 @@ class Planner:
         if missing:
             raise UserError(f"{label}: {missing}.")
         models.check_keys()
-        is_credentialed = card.access == "credentialed"
+        closed = is_credentialed(card.access)
         return Cell(
             label=label,
             dataset=order.dataset,
@@ -175,14 +175,14 @@ class Planner:
                     order.dataset,
                     Order(order.dataset, "", None).as_text(),
                     makes=golds,
-                    is_credentialed=is_credentialed,
+                    is_credentialed=closed,
                 ),
             ),
             files=tuple(
                 sorted({path for stage in (system.generator, *comparators.values()) for path in user_files(stage)})
             ),
             requires=system.requires,
-            is_credentialed=is_credentialed,
+            is_credentialed=closed,
         )
 
 

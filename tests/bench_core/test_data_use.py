@@ -26,7 +26,9 @@ from bench_core.plugins.protocols import Contract
 from bench_core.plugins.reach import reach_of
 from bench_core.plugins.registry import Family
 from bench_core.plugins.stage import Stage, StageBase
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.retrievers.bm25 import Bm25
+from sql_bench.datasets.dataset import SqlCard
 
 HERE, AWAY, SILENT = Reach("a:Here", False), Reach("a:Away", True), Reach("a:Silent", None)
 ALLOWED = Permission("The institute's Azure; zero retention")
@@ -55,6 +57,22 @@ def test_credentialed_text_is_closed_by_default(reaches, permission, refused):
     with pytest.raises(UserError, match="dir/notes is credentialed") as error:
         check("a system", "dir/notes", "credentialed", reaches, permission)
     assert refused in str(error.value)
+
+
+@pytest.mark.parametrize("access", ["Credentialed", "credentialled", "Public", "private", "", None])
+def test_what_is_not_exactly_public_counts_as_credentialed(tmp_path, access):
+    for make in (
+        lambda: DatasetCard("my/notes", "x", access=access),
+        lambda: SqlCard("my/notes", "x", "duckdb", access=access),
+    ):
+        with pytest.raises(UserError, match=r"my/notes: access is .*; it must be exactly 'public' or 'credentialed'"):
+            make()
+    with pytest.raises(UserError, match="--allow-remote-for-credentialed"):
+        check("a system", "my/notes", access, [AWAY], NO_PERMISSION)
+    assert recorded_use(access, [HERE], NO_PERMISSION)["access"] == "credentialed"
+    with readable_by_its_owner_only(access):
+        (tmp_path / "notes").write_text("x")
+    assert (tmp_path / "notes").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("text", ["", "  ", "Azure", "Azure;", "; none", " ; ", "yes"])
