@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect import bigquery, postgres
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
 from sql_bench.dialect.statement import SortKeys, as_variant
+from sql_bench.dialect.written import Written, known_names, parse_noting
 from sql_bench.guard import check as guard
 from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome, Variant
@@ -31,6 +33,14 @@ ENGINE_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "mysql": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "false"},
 }
 """DuckDB's own settings that make its arithmetic that of a source dialect."""
+
+_HERE = Path(__file__).parent
+
+NAME_LISTS: Mapping[str, str] = {"bigquery": "bigquery_names.tsv"}
+"""The dialects whose functions and types are looked up by the name as written, and the files that list them."""
+
+DIALECT_NAMES: Mapping[str, str] = {"bigquery": "BigQuery"}
+"""What messages call a dialect that has such a list."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,8 @@ def parse(sql: str, dialect: str) -> exp.Query:
     """The syntax tree of one statement that the guard lets through.
 
     Raises:
-        Rejected: invalid_sql, with the position, where it does not parse; what `sql_bench.guard.check` raises.
+        Rejected: invalid_sql, with the position, where it does not parse; what `sql_bench.guard.check` raises; what
+            `KnownNames.check` raises for the names in it, in a dialect that has a list of them.
     """
     from sqlglot import Dialect
     from sqlglot.errors import ParseError, TokenError
@@ -63,12 +74,15 @@ def parse(sql: str, dialect: str) -> exp.Query:
         tokens = reader.tokenize(sql)
         guard.check_text(tokens)
         _check_numbers(tokens)
-        statements = _statements(reader, tokens, sql)
+        statements, written = _statements(reader, tokens, sql)
     except ParseError as error:
         raise Rejected(Outcome.INVALID_SQL, _position(error)) from None
     except TokenError as error:
         raise Rejected(Outcome.INVALID_SQL, f"syntax error: {str(error).splitlines()[0]}") from None
-    return guard.check_tree(statements)
+    query = guard.check_tree(statements)
+    if dialect in NAME_LISTS:
+        known_names(_HERE / NAME_LISTS[dialect]).check(written, DIALECT_NAMES[dialect])
+    return query
 
 
 # sqlglot reads `1e3+1` as one number, and so gives another value than the engine that the text was written for.
@@ -83,11 +97,11 @@ def _check_numbers(tokens: list[Token]) -> None:
             raise untranslatable(f"a number run together with what follows ({token.text}; put spaces around the sign)")
 
 
-def _statements(reader: Dialect, tokens: list[Token], sql: str) -> list[exp.Expr | None]:
+def _statements(reader: Dialect, tokens: list[Token], sql: str) -> tuple[list[exp.Expr | None], Written]:
     from sqlglot.errors import ParseError
 
     try:
-        return list(reader.parser(error_message_context=0).parse(tokens, sql))
+        return parse_noting(reader, tokens, sql)
     except ParseError:
         guard.check_verb(tokens)
         raise
