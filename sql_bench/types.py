@@ -151,6 +151,8 @@ class StatementShape:
         duplicate_free: it cannot return duplicates (DISTINCT, GROUP BY with all keys projected, set operation without
             ALL, an aggregate without GROUP BY).
         unordered_aggregate: projects ARRAY_AGG, STRING_AGG or the like without an ORDER BY of its own.
+        volatile: it may give another result each time it runs: RAND, UUIDs, samples.
+        reads_clock: it asks for the day or the time, which is that of the run's `as_of`.
     """
 
     canonical_sql: str
@@ -159,6 +161,8 @@ class StatementShape:
     has_limit: bool = False
     duplicate_free: bool = False
     unordered_aggregate: bool = False
+    volatile: bool = False
+    reads_clock: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import shutil
@@ -53,12 +54,13 @@ class DuckDbBackend(StageBase):
         tables: further names of the mirror's tables.
         content: what the file must hold when a worker opens it; None where nothing is known of it.
         remedy: what helps against a damaged file.
+        as_of: the instant, with a zone, that CURRENT_DATE and its kin stand for; None for the clock.
 
     Attributes:
         found_damage: a statement met a damaged part of the file.
 
     Raises:
-        UserError: there is no such file, or no such dialect.
+        UserError: there is no such file, or no such dialect, or `as_of` has no zone.
     """
 
     is_remote = False
@@ -71,16 +73,20 @@ class DuckDbBackend(StageBase):
         *,
         content: ExpectedContent | None = None,
         remedy: str = IMPORT_AGAIN,
+        as_of: datetime.datetime | None = None,
     ) -> None:
         self._mirror_path = Path(mirror_path).resolve()
         self._dialect = source_dialect
         self._tables = tables or TableMap()
         self._content, self._remedy = content, remedy
         self.found_damage = False
+        self._as_of = as_of.isoformat() if as_of is not None else None
         self._worker: _Worker | None = None
         self._lock = threading.Lock()
         if not self._mirror_path.is_file():
             raise UserError(f"{mirror_path}: there is no such mirror; make one with `sql-bench mirror import`.")
+        if as_of is not None and as_of.tzinfo is None:
+            raise UserError("as_of is an instant and needs a time zone, such as 2026-01-31T00:00:00+00:00.")
         _check_dialect(source_dialect)
 
     def describe(self) -> Mapping[str, Json]:
@@ -92,6 +98,7 @@ class DuckDbBackend(StageBase):
             "dialect": self._dialect,
             "table_aliases": dict(self._tables.aliases),
             "rules_sha256": rules_sha256(),
+            **({"as_of": self._as_of} if self._as_of is not None else {}),
         }
 
     def execute(self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN) -> ExecutionResult:
@@ -167,7 +174,7 @@ class DuckDbBackend(StageBase):
 
     def _new_worker(self, bounds: tuple[int, int]) -> _Worker:
         try:
-            return _Worker(self._mirror_path, self._dialect, self._tables, bounds, self._content)
+            return _Worker(self._mirror_path, self._dialect, self._tables, bounds, self._content, self._as_of)
         except _WorkerGone as gone:
             failed = self._with_remedy(ExecutionResult(gone.outcome, message=gone.message))
             raise _WorkerGone(failed.outcome, failed.message) from None
@@ -238,6 +245,7 @@ class _Worker:
         tables: further names of the mirror's tables.
         bounds: memory and temporary space in bytes, which it cannot change once it runs.
         content: what the mirror must hold.
+        as_of: `EngineSettings.as_of`.
 
     Raises:
         _WorkerGone: backend_error, with the reason, if it cannot open the mirror.
@@ -251,6 +259,7 @@ class _Worker:
         tables: TableMap,
         bounds: tuple[int, int],
         content: ExpectedContent | None,
+        as_of: str | None,
     ) -> None:
         self.bounds = bounds
         self._temp_dir = Path(tempfile.mkdtemp(prefix="sql-bench-"))
@@ -273,7 +282,7 @@ class _Worker:
         self.end = weakref.finalize(self, _end, self._process, fds, self._temp_dir)
         self._open(
             EngineSettings(
-                str(mirror_path), dialect, *bounds, str(self._temp_dir / "spill"), dict(tables.aliases), content
+                str(mirror_path), dialect, *bounds, str(self._temp_dir / "spill"), dict(tables.aliases), content, as_of
             )
         )
 

@@ -48,6 +48,7 @@ class EngineSettings:
         temp_dir: where it may spill to.
         table_aliases: `TableMap.aliases`.
         content: what the file must hold; None where nothing is known of it.
+        as_of: the instant that CURRENT_DATE and its kin stand for, as ISO 8601 with a zone; None for the clock.
     """
 
     mirror_path: str
@@ -57,6 +58,7 @@ class EngineSettings:
     temp_dir: str
     table_aliases: Mapping[str, str]
     content: ExpectedContent | None = None
+    as_of: str | None = None
 
 
 class EngineBroken(Exception):

@@ -7,6 +7,7 @@ removed, as soon as its parent closes the pipe or is gone.
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import os
@@ -30,7 +31,7 @@ from sql_bench.backends.duckdb_engine import (
     ExpectedContent,
 )
 from sql_bench.backends.frames import read_frame, write_frame
-from sql_bench.dialect.bigquery_arrays import check_result
+from sql_bench.dialect.bigquery_arrays import as_result
 from sql_bench.dialect.statement import shape_of
 from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import Translation, parse, translate
@@ -71,7 +72,7 @@ def main() -> None:
         request = requests.get()
         limits = Limits(**request["limits"])
         _limit_cpu(limits.timeout_s)
-        result, usable = _execute(engine, settings.dialect, request["sql"], limits, Variant(request["variant"]))
+        result, usable = _execute(engine, settings, request["sql"], limits, Variant(request["variant"]))
         try:
             write_frame(responses_fd, _encode(result, limits))
         except OSError:
@@ -86,10 +87,12 @@ def _settings(content: dict[str, Any]) -> EngineSettings:
 
 
 def _execute(
-    engine: DuckDbEngine, dialect: str, sql: str, limits: Limits, variant: Variant
+    engine: DuckDbEngine, settings: EngineSettings, sql: str, limits: Limits, variant: Variant
 ) -> tuple[ExecutionResult, bool]:
     """One statement's result, and whether the engine can go on."""
     started = time.perf_counter()
+    dialect = settings.dialect
+    as_of = datetime.datetime.fromisoformat(settings.as_of) if settings.as_of else None
     deadline = Deadline(limits.timeout_s)
     shape: StatementShape | None = None
     translation: Translation | None = None
@@ -100,11 +103,11 @@ def _execute(
         shape = shape_of(query, dialect)
         if dialect == "bigquery" and variant is Variant.AS_WRITTEN:
             complaints = bigquery_complaints(sql, query, engine.schema)
-        translation = translate(query, dialect, engine.schema, variant)
+        translation = translate(query, dialect, engine.schema, variant, as_of)
         engine.check(translation.sql)
         columns, rows = engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
         if dialect == "bigquery":
-            check_result(columns, rows)
+            rows = as_result(columns, rows)
         result = ExecutionResult(Outcome.OK, columns, tuple(rows))
     except Rejected as rejected:
         result = ExecutionResult(rejected.outcome, message=rejected.message)

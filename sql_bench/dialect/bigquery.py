@@ -12,24 +12,23 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sql_bench.dialect import bigquery_aggregates as aggregates
+from sql_bench.dialect import bigquery_arrays as arrays
+from sql_bench.dialect import bigquery_characters as characters
+from sql_bench.dialect import bigquery_dates as dates
+from sql_bench.dialect import bigquery_json as json
 from sql_bench.dialect import bigquery_numbers as numbers
+from sql_bench.dialect import bigquery_rows as rows
 from sql_bench.dialect import bigquery_strings as strings
 from sql_bench.dialect.bigquery_aliases import write_out_aliases
-from sql_bench.dialect.bigquery_arrays import check_whole, count_offset_from_zero, subscript
 from sql_bench.dialect.bigquery_casts import cast
-from sql_bench.dialect.bigquery_dates import (
-    as_date,
-    as_timestamp,
-    check_week,
-    current_datetime,
-    date_text,
-    elapsed,
-    epoch,
-    extract,
-    from_unix_date,
-)
+from sql_bench.dialect.bigquery_date_formats import read_time, written_time
 from sql_bench.dialect.bigquery_format import format_call
+from sql_bench.dialect.bigquery_patterns import place_of_pattern
 from sql_bench.dialect.bigquery_structs import comparison, membership
+from sql_bench.dialect.bigquery_unnest import note_structs, rewrite_unnests
+from sql_bench.dialect.bigquery_unpivot import values_before_names
+from sql_bench.dialect.bigquery_weeks import week_difference, week_end
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.like import with_backslash_escape
 from sql_bench.dialect.names import Names
@@ -57,12 +56,12 @@ def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
         Rejected: untranslatable, where it holds something that is not known to agree; invalid_sql, where BigQuery has
             no such function.
     """
-    from sqlglot import exp
 
     names = Names(schema)
     write_out_aliases(query, names)
-    numbers.compare_correlations_as_null(query, names)
+    numbers.compare_nan_as_null(query, names)
     kinds = Kinds(query, names)
+    note_structs(query, names)
     nodes = list(query.walk(bfs=False))
     for node in nodes:
         _check(node)
@@ -79,9 +78,8 @@ def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
         n_written += sum(1 for _ in replacement.walk())
         if n_written > MAX_REWRITTEN_NODES:
             raise Rejected(Outcome.RESOURCE_LIMIT, "the statement grows too large in translation")
-    for unnest in list(query.find_all(exp.Unnest)):
-        count_offset_from_zero(unnest)
-    return query
+    rewrite_unnests(query)
+    return values_before_names(query)
 
 
 @cache
@@ -131,18 +129,10 @@ def _check_arguments(node: exp.Expr) -> None:
         raise untranslatable("CAST with FORMAT")
     if isinstance(node, exp.Round) and args.get("truncate"):
         raise untranslatable("ROUND with a rounding mode")
-    if isinstance(node, exp.RegexpExtract | exp.StrPosition) and (args.get("position") or args.get("occurrence")):
-        raise untranslatable(f"{node.sql_name()} with a position")
-    if isinstance(node, exp.DateDiff | exp.DatetimeDiff | exp.LastDay | exp.DateTrunc):
-        check_week(args.get("unit"))
-    if isinstance(node, exp.Date | exp.Timestamp | exp.Datetime | exp.CurrentDate) and args.get("zone"):
-        raise untranslatable("a time zone argument")
-    if isinstance(node, exp.Unnest) and any(
-        isinstance(item, exp.Struct) for array in node.expressions for item in array.find_all(exp.Struct)
-    ):
-        raise untranslatable("UNNEST of structs")
-    if isinstance(node, exp.GroupConcat | exp.ArrayAgg) and isinstance(node.this, exp.Limit):
-        raise untranslatable(f"LIMIT inside {node.sql_name()}")
+    if isinstance(node, exp.Max | exp.Min) and node.expressions:
+        raise Rejected(Outcome.INVALID_SQL, f"{node.sql_name()} takes one argument")
+    if isinstance(node, exp.Unnest) and not isinstance(node.parent, exp.From | exp.Join | exp.Lateral | exp.In):
+        raise Rejected(Outcome.INVALID_SQL, "UNNEST stands in FROM or behind IN")
 
 
 @cache
@@ -167,7 +157,7 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.GT: comparison,
         exp.GTE: comparison,
         exp.In: membership,
-        exp.GenerateSeries: check_whole,
+        exp.GenerateSeries: arrays.generate,
         exp.BitwiseCount: numbers.bit_count,
         exp.BitwiseLeftShift: numbers.shift,
         exp.BitwiseRightShift: numbers.shift,
@@ -188,21 +178,69 @@ def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
         exp.ByteLength: _byte_length,
         exp.Cast: cast,
         exp.TryCast: cast,
-        exp.Bracket: subscript,
-        exp.Extract: extract,
-        exp.DateAdd: as_date,
-        exp.DateSub: as_date,
-        exp.DateTrunc: as_date,
-        exp.DateFromUnixDate: from_unix_date,
-        exp.UnixToTime: as_timestamp,
-        exp.CurrentDatetime: current_datetime,
-        exp.UnixSeconds: epoch,
-        exp.UnixMillis: epoch,
-        exp.StrToTime: as_timestamp,
-        exp.TimestampDiff: elapsed,
-        exp.TimeToStr: date_text,
-        exp.StrToDate: date_text,
-        exp.ParseDatetime: date_text,
+        exp.Bracket: arrays.subscript,
+        exp.Extract: dates.extract,
+        exp.DateAdd: dates.as_date,
+        exp.DateSub: dates.as_date,
+        exp.DateTrunc: dates.truncated,
+        exp.DatetimeTrunc: dates.truncated,
+        exp.TimestampTrunc: dates.truncated,
+        exp.DateFromUnixDate: dates.from_unix_date,
+        exp.UnixToTime: dates.as_timestamp,
+        exp.CurrentDatetime: dates.current_datetime,
+        exp.CurrentDate: dates.current_date,
+        exp.UnixSeconds: dates.epoch,
+        exp.UnixMillis: dates.epoch,
+        exp.StrToTime: dates.as_timestamp,
+        exp.TimestampDiff: dates.elapsed,
+        exp.TimeToStr: written_time,
+        exp.StrToDate: read_time,
+        exp.ParseDatetime: read_time,
+        exp.DateDiff: week_difference,
+        exp.DatetimeDiff: week_difference,
+        exp.LastDay: week_end,
+        exp.Date: dates.date_of,
+        exp.Datetime: dates.datetime_of,
+        exp.Timestamp: dates.timestamp_of,
+        exp.String: dates.timestamp_text,
+        exp.ArrayAgg: aggregates.array_aggregate,
+        exp.IgnoreNulls: aggregates.with_or_without_nulls,
+        exp.RespectNulls: aggregates.with_or_without_nulls,
+        exp.GroupConcat: aggregates.joined_texts,
+        exp.ArrayConcatAgg: aggregates.joined_arrays,
+        exp.ApproxQuantiles: aggregates.quantiles,
+        exp.ApproxTopK: aggregates.top_count,
+        exp.Array: rows.named_like_the_first,
+        exp.ArrayConcat: arrays.concatenated,
+        exp.ArrayToString: arrays.joined,
+        exp.ArrayFirst: arrays.end_element,
+        exp.ArrayLast: arrays.end_element,
+        exp.ArraySlice: arrays.part,
+        exp.CosineDistance: arrays.distance,
+        exp.EuclideanDistance: arrays.distance,
+        exp.RangeBucket: arrays.bucket,
+        exp.Contains: rows.contains_text,
+        exp.JSONFormat: rows.as_json_text,
+        exp.JSONExtract: json.extracted,
+        exp.JSONExtractArray: json.extracted_items,
+        exp.JSONValueArray: json.scalar_items,
+        exp.Chr: characters.character,
+        exp.Unicode: characters.code_point,
+        exp.CodePointsToString: characters.text_of_code_points,
+        exp.ToCodePoints: characters.code_points_of_text,
+        exp.Split: characters.split,
+        exp.Translate: characters.translated,
+        exp.GenerateDateArray: dates.date_array,
+        exp.Normalize: characters.normalized,
+        exp.Soundex: characters.soundex,
+        exp.MD5Digest: characters.digest,
+        exp.SHA1Digest: characters.digest,
+        exp.SHA2Digest: characters.digest,
+        exp.LowerHex: characters.hexadecimal,
+        exp.StrPosition: characters.position,
+        exp.RegexpInstr: place_of_pattern,
+        exp.Dot: rows.spread_fields,
+        exp.Anonymous: numbers.ieee_division,
         exp.SafeDivide: _safe_divide,
         exp.SafeAdd: _safe_arithmetic,
         exp.SafeSubtract: _safe_arithmetic,

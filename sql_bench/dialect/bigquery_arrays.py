@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_strings import error_call
+from sql_bench.dialect.duckdb_text import duckdb_expression
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Column, Outcome, Row
@@ -34,48 +35,118 @@ def subscript(node: exp.Bracket, kinds: Kinds) -> exp.Expr:
         ),
     )
     error = error_call("Array index out of bounds")
-    return exp.Case(ifs=[exp.If(this=outside, true=error)], default=node.copy())
+    element = exp.Case(ifs=[exp.If(this=outside, true=error)], default=node.copy())
+    return exp.paren(element, copy=False) if isinstance(node.parent, exp.Dot) else element
 
 
-def check_whole(node: exp.GenerateSeries, kinds: Kinds) -> exp.Expr:
-    """GENERATE_ARRAY takes numbers of every type; DuckDB's takes whole ones."""
-    if any(kinds.of(node.args.get(part)) in (Kind.FLOAT, Kind.NUMERIC) for part in ("start", "end", "step")):
-        raise untranslatable("GENERATE_ARRAY of other numbers than whole ones")
-    return node
+def generate(node: exp.GenerateSeries, kinds: Kinds) -> exp.Expr:
+    """GENERATE_ARRAY takes numbers of every type, DuckDB's whole ones; a step of 0 is an error.
 
-
-def count_offset_from_zero(node: exp.Unnest) -> None:
-    """WITH OFFSET counts from 0, WITH ORDINALITY, which sqlglot makes of it, from 1."""
+    Raises:
+        Rejected: untranslatable, for other numbers than whole ones; invalid_sql, for a step of 0 that is written out.
+    """
     from sqlglot import exp
 
-    offset = node.args.get("offset")
-    if not isinstance(offset, exp.Identifier):
-        return
-    alias = node.args.get("alias")
-    names = list(alias.columns) if alias is not None else []
-    element = names[0].copy() if names else exp.to_identifier("_element")
-    inner = node.copy()
-    inner.set("alias", exp.TableAlias(columns=[element.copy()]))
-    counted = exp.Sub(this=exp.column(offset.copy()), expression=exp.Literal.number(1))
-    query = exp.Select(expressions=[exp.column(element.copy()), exp.alias_(counted, offset.copy())]).from_(inner)
-    table = exp.Lateral(
-        this=exp.Subquery(this=query), alias=exp.TableAlias(this=exp.to_identifier(f"_offset_{offset.name}"))
+    if any(kinds.of(node.args.get(part)) in (Kind.FLOAT, Kind.NUMERIC) for part in ("start", "end", "step")):
+        raise untranslatable("GENERATE_ARRAY of other numbers than whole ones")
+    step = node.args.get("step")
+    if step is None or isinstance(step, exp.Neg) or (isinstance(step, exp.Literal) and int(step.name) != 0):
+        return node
+    if isinstance(step, exp.Literal):
+        raise Rejected(Outcome.INVALID_SQL, "GENERATE_ARRAY cannot have a step of 0")
+    return duckdb_expression(
+        "CASE WHEN step = 0 THEN ERROR('GENERATE_ARRAY cannot have a step of 0') ELSE items END", step=step, items=node
     )
-    join = node.parent
-    if isinstance(join, exp.Join) and join.side and not join.args.get("on"):
-        join.set("on", exp.true())
-    node.replace(table)
 
 
-def check_result(columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    """Refuse what BigQuery does not write as a result: https://cloud.google.com/bigquery/docs/arrays#arrays_and_nulls.
+def concatenated(node: exp.ArrayConcat, kinds: Kinds) -> exp.Expr:
+    """ARRAY_CONCAT with a NULL is NULL; DuckDB's passes over it."""
+    whole: exp.Expr = node.this
+    for array in node.expressions:
+        whole = duckdb_expression(
+            "CASE WHEN items IS NOT NULL AND others IS NOT NULL THEN LIST_CONCAT(items, others) END",
+            items=whole,
+            others=array,
+        )
+    return whole
+
+
+def joined(node: exp.ArrayToString, kinds: Kinds) -> exp.Expr:
+    """ARRAY_TO_STRING of NULLs alone is an empty text; DuckDB gives NULL."""
+    return duckdb_expression("CASE WHEN items IS NOT NULL THEN COALESCE(text, '') END", items=node.this, text=node)
+
+
+def end_element(node: exp.ArrayFirst | exp.ArrayLast, kinds: Kinds) -> exp.Expr:
+    """ARRAY_FIRST and ARRAY_LAST of an empty array are errors."""
+    from sqlglot import exp
+
+    place = exp.Literal.number(1) if isinstance(node, exp.ArrayFirst) else exp.Literal.number(-1)
+    return duckdb_expression(
+        "CASE WHEN LEN(items) = 0 THEN ERROR('the array is empty') ELSE LIST_EXTRACT(items, place) END",
+        items=node.this,
+        place=place if place.name == "1" else exp.Neg(this=exp.Literal.number(1)),
+    )
+
+
+def part(node: exp.ArraySlice, kinds: Kinds) -> exp.Expr:
+    """ARRAY_SLICE(array, first, last): from 0, both ends included, negative ones counted from behind.
+
+    Raises:
+        Rejected: untranslatable, unless both are written out and on the same side.
+    """
+    from sqlglot import exp
+
+    ends = [_whole_number(node.args.get(name)) for name in ("start", "end")]
+    if None in ends or len({end < 0 for end in ends if end is not None}) != 1:
+        raise untranslatable("ARRAY_SLICE between places that are not written out, or counted from both ends")
+    first, last = (exp.convert(end + 1 if end is not None and end >= 0 else end) for end in ends)
+    return duckdb_expression("LIST_SLICE(items, first, last)", items=node.this, first=first, last=last)
+
+
+def distance(node: exp.CosineDistance | exp.EuclideanDistance, kinds: Kinds) -> exp.Expr:
+    """The distance of two vectors; those of other lengths and zeros are errors in both."""
+    from sqlglot import exp
+
+    name = "LIST_COSINE_DISTANCE" if isinstance(node, exp.CosineDistance) else "LIST_DISTANCE"
+    vectors = [exp.cast(side.copy(), "DOUBLE[]", dialect="duckdb") for side in (node.this, node.expression)]
+    return exp.Anonymous(this=name, expressions=vectors)
+
+
+def bucket(node: exp.RangeBucket, kinds: Kinds) -> exp.Expr:
+    """RANGE_BUCKET(x, bounds): how many of the sorted bounds are not greater; unsorted ones and NULLs are errors."""
+    return duckdb_expression(
+        "CASE WHEN point IS NULL OR bounds IS NULL THEN NULL"
+        " WHEN LEN(LIST_FILTER(bounds, LAMBDA _e : _e IS NULL)) > 0 OR LIST_SORT(bounds) != bounds"
+        " THEN ERROR('the bounds of RANGE_BUCKET must be sorted and not NULL')"
+        " ELSE LEN(LIST_FILTER(bounds, LAMBDA _e : _e <= point)) END",
+        point=node.this,
+        bounds=node.expression,
+    )
+
+
+def _whole_number(node: object) -> int | None:
+    from sqlglot import exp
+
+    if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal):
+        return -int(node.this.name)
+    return int(node.name) if isinstance(node, exp.Literal) and node.name.isdecimal() else None
+
+
+def as_result(columns: Sequence[Column], rows: Iterable[Row]) -> list[Row]:
+    """The rows as BigQuery writes a result: https://cloud.google.com/bigquery/docs/arrays#arrays_and_nulls.
+
+    A NULL array leaves a query as an empty one.
 
     Raises:
         Rejected: invalid_sql, for an array with a NULL in it.
     """
-    arrays = [place for place, column in enumerate(columns) if column.type.endswith("[]")]
-    for row in rows if arrays else ():
+    arrays = {place for place, column in enumerate(columns) if column.type.endswith("[]")}
+    written = list(rows)
+    for number, row in enumerate(written if arrays else ()):
         for place in arrays:
             cell = row[place]
             if isinstance(cell, list) and None in cell:
-                raise Rejected(Outcome.INVALID_SQL, f"the array {columns[place].name} cannot have a NULL in it")
+                raise Rejected(Outcome.INVALID_SQL, f"the array of column {place + 1} cannot have a NULL in it")
+        if any(row[place] is None for place in arrays):
+            written[number] = tuple([] if cell is None and place in arrays else cell for place, cell in enumerate(row))
+    return written

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_numbers import NUMERIC
+from sql_bench.dialect.bigquery_rows import typed_struct
 from sql_bench.dialect.bigquery_strings import as_text, error_call
 from sql_bench.dialect.kinds import Kind, Kinds, kind_of_type
 from sql_bench.guard.rejected import untranslatable
@@ -13,6 +14,7 @@ from sql_bench.guard.rejected import untranslatable
 if TYPE_CHECKING:
     from sqlglot import exp
 
+_HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]{1,15}")
 _DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]{1,6})?"
 _ZONE = r"(Z|[+-][0-9]{2}(:[0-9]{2})?| [A-Za-z_]+(/[A-Za-z_]+)*)"
@@ -38,6 +40,9 @@ def cast(node: exp.Cast, kinds: Kinds) -> exp.Expr:
     """
     from sqlglot import exp
 
+    struct = typed_struct(node, kinds)
+    if struct is not None:
+        return struct
     source, target = kinds.of(node.this), node.to.this
     to = kind_of_type(target.value) if isinstance(target, exp.DType) else Kind.OTHER
     if target is exp.DType.BIGDECIMAL:
@@ -48,6 +53,8 @@ def cast(node: exp.Cast, kinds: Kinds) -> exp.Expr:
         return exp.Anonymous(this="ENCODE", expressions=[node.this.copy()])
     if target in (exp.DType.DOUBLE, exp.DType.FLOAT) and "nan" in _string(node.this).lower():
         raise untranslatable("NaN, which DuckDB compares and sorts otherwise,")
+    if to is Kind.INT and _HEXADECIMAL.fullmatch(_string(node.this)):
+        return exp.cast(exp.convert(int(_string(node.this), 16)), "BIGINT")
     if target is exp.DType.DECIMAL and not node.to.expressions:
         node.set("to", exp.DataType.build(NUMERIC, dialect="duckdb"))
     elif to is Kind.INT:  # INT, SMALLINT, BYTEINT: all of them are INT64

@@ -1,4 +1,4 @@
-"""BigQuery's FORMAT and its date formats in DuckDB's terms."""
+"""BigQuery's FORMAT in DuckDB's terms."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 _SPECIFIER = re.compile(r"%(?P<flags>[-+ 0#']*)(?P<width>\d*)(?P<precision>\.\d+)?(?P<letter>[A-Za-z%*])")
 
 _INTEGER_LETTERS, _FLOAT_LETTERS = frozenset("dioxX"), frozenset("fFeEgG")
-
-# The elements that strftime and strptime of both engines write and read alike, after sqlglot wrote out %F, %T and %D.
-_DATE_ELEMENTS = re.compile(r"(?:[^%]|%[YmdHMSybBaAjpIf%])*")
 
 
 def format_call(node: exp.Format, kinds: Kinds) -> exp.Expr:
@@ -55,20 +52,6 @@ def format_call(node: exp.Format, kinds: Kinds) -> exp.Expr:
     return _concatenated(pieces)
 
 
-def check_date_format(template: exp.Expr | None) -> None:
-    """Refuse a date format that the engines would write or read differently.
-
-    Raises:
-        Rejected: untranslatable.
-    """
-    from sqlglot import exp
-
-    if not isinstance(template, exp.Literal):
-        raise untranslatable("a date format that is not a literal")
-    if not _DATE_ELEMENTS.fullmatch(str(template.this)):
-        raise untranslatable(f"the date format {template.this!r}")
-
-
 def _formatted(match: re.Match[str], value: exp.Expr, kind: Kind | None) -> exp.Expr:
     from sqlglot import exp
 
@@ -95,7 +78,7 @@ def _as_plain_text(value: exp.Expr, kind: Kind | None) -> exp.Expr:
     """%t: the value as CAST writes it, and the word NULL for NULL."""
     from sqlglot import exp
 
-    if kind not in (Kind.TEXT, Kind.INT, Kind.BOOL, Kind.DATE, Kind.FLOAT):
+    if kind in (None, Kind.OTHER, Kind.BYTES, Kind.NUMERIC):
         raise untranslatable(f"FORMAT's %t for a {kind.value if kind else 'value of unknown type'}")
     text = as_text(value, kind)
     if kind is Kind.FLOAT:  # always with a point: 1.0

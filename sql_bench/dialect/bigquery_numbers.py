@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_strings import error_call
+from sql_bench.dialect.duckdb_text import duckdb_expression
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.names import Names
 from sql_bench.guard.rejected import Rejected, untranslatable
@@ -148,8 +149,8 @@ def window(node: exp.Window, kinds: Kinds) -> exp.Expr:
     return correlation(node, kinds) if isinstance(node.this, exp.Corr) else integer_sum(node, kinds)
 
 
-def compare_correlations_as_null(query: exp.Query, names: Names) -> None:
-    """Let NaN, which CORR gives for a constant, sort and compare as NULL does, in place.
+def compare_nan_as_null(query: exp.Query, names: Names) -> None:
+    """Let NaN, which CORR gives for a constant and IEEE_DIVIDE for 0 / 0, sort and compare as NULL does, in place.
 
     In BigQuery NaN sorts just behind NULL and compares as false; in DuckDB it is the largest number.
     """
@@ -158,19 +159,19 @@ def compare_correlations_as_null(query: exp.Query, names: Names) -> None:
     compared = (exp.Ordered, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.Between)
     for node in list(query.find_all(*compared)):
         for side in (node.args.get("this"), node.args.get("expression")):
-            if isinstance(side, exp.Expr) and _is_correlation(side, names):
+            if isinstance(side, exp.Expr) and _may_be_nan(side, names):
                 is_number = exp.Not(this=exp.IsNan(this=side.copy()))
                 side.replace(exp.Case(ifs=[exp.If(this=is_number, true=side.copy())]))
 
 
-def _is_correlation(node: object, names: Names) -> bool:
+def _may_be_nan(node: object, names: Names) -> bool:
     from sqlglot import exp
 
     if isinstance(node, exp.Paren | exp.Alias | exp.Window | exp.Round | exp.Abs):
-        return _is_correlation(node.this, names)
+        return _may_be_nan(node.this, names)
     if isinstance(node, exp.Column):
-        return any(_is_correlation(item, names) for item in names.meaning(node))
-    return isinstance(node, exp.Corr)
+        return any(_may_be_nan(item, names) for item in names.meaning(node))
+    return isinstance(node, exp.Corr) or (isinstance(node, exp.Anonymous) and node.name.upper() == "IEEE_DIVIDE")
 
 
 def finite(node: exp.Func, kinds: Kinds) -> exp.Expr:
@@ -180,6 +181,20 @@ def finite(node: exp.Func, kinds: Kinds) -> exp.Expr:
     overflows = exp.Anonymous(this="ISINF", expressions=[exp.cast(node.copy(), "DOUBLE")])
     error = error_call(f"Floating point error in function: {node.sql_name()}")
     return exp.Case(ifs=[exp.If(this=overflows, true=error)], default=node.copy())
+
+
+def ieee_division(node: exp.Anonymous, kinds: Kinds) -> exp.Expr:
+    """IEEE_DIVIDE, which DuckDB lacks: infinities and NaN where the divisor is 0."""
+    if node.name.upper() != "IEEE_DIVIDE" or len(node.expressions) != 2:
+        return node
+    return duckdb_expression(
+        "CASE WHEN dividend IS NULL THEN NULL WHEN divisor = 0 THEN"
+        " CASE WHEN dividend = 0 THEN CAST('nan' AS DOUBLE) WHEN dividend > 0 THEN CAST('inf' AS DOUBLE)"
+        " ELSE CAST('-inf' AS DOUBLE) END"
+        " ELSE CAST(dividend AS DOUBLE) / divisor END",
+        dividend=node.expressions[0],
+        divisor=node.expressions[1],
+    )
 
 
 def wide(value: exp.Expr, kinds: Kinds) -> exp.Expr:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from sql_bench.dialect.bigquery_patterns import (
+    constant_text,
+    count_groups,
+    extract_by_computed_pattern,
+    from_position,
+)
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome
@@ -14,11 +19,6 @@ if TYPE_CHECKING:
 
 # Unicode's White_Space; DuckDB's TRIM takes only the separators (\p{Z}) for it.
 _WHITE_SPACE = r"[\t-\r\x{85}\p{Z}]"
-
-# What in a pattern only looks like a parenthesis that captures; and those that do. RE2's syntax, which Python's `re`
-# does not always read: https://github.com/google/re2/wiki/Syntax
-_NO_GROUP = re.compile(r"\\.|\[\^?\]?(\[:\^?\w+:\]|\\.|[^\]])*\]", re.DOTALL)
-_GROUP = re.compile(r"\((?!\?)|\(\?P?<")
 
 # The types whose values both engines write alike.
 _PLAIN_TYPES = ("VARCHAR", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "BOOLEAN", "DATE")
@@ -115,17 +115,19 @@ def extract_by_pattern(node: exp.RegexpExtract | exp.RegexpExtractAll, kinds: Ki
     sqlglot counts groups too, but by Python's syntax: where Python does not read a pattern it takes all that matched.
 
     Raises:
-        Rejected: invalid_sql, for a pattern of several groups; untranslatable, for one that is not written out.
+        Rejected: invalid_sql, for a pattern of several groups; what `from_position` raises.
     """
     from sqlglot import exp
 
-    if not isinstance(node.expression, exp.RawString | exp.Literal):
-        raise untranslatable(f"{node.sql_name()} with a pattern that is not written out")
-    n_groups = len(_GROUP.findall(_NO_GROUP.sub("", str(node.expression.this))))
+    pattern = constant_text(node.expression)
+    if pattern is None:
+        return extract_by_computed_pattern(node)
+    n_groups = count_groups(pattern)
+    node.set("expression", exp.Literal.string(pattern))
     if n_groups > 1:
         raise Rejected(Outcome.INVALID_SQL, f"{node.sql_name()} takes a pattern with at most one group")
     node.set("group", exp.Literal.number(1) if n_groups else None)
-    return node
+    return from_position(node, pattern, n_groups)
 
 
 def substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:

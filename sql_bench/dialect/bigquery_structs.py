@@ -29,21 +29,51 @@ def comparison(node: exp.Binary, kinds: Kinds) -> exp.Expr:
 
 
 def membership(node: exp.In, kinds: Kinds) -> exp.Expr:
-    """STRUCT(a, b) IN (STRUCT(c, d), …) likewise.
+    """STRUCT(a, b) IN (STRUCT(c, d), …), among an array's structs that are written out, and among a query's rows.
 
     Raises:
-        Rejected: untranslatable, for structs among the rows of a subquery or the elements of an array.
+        Rejected: untranslatable, for other arrays and queries of structs.
     """
     from sqlglot import exp
 
-    query = node.args.get("query")
-    others = list(node.expressions)
-    selected = query.find(exp.Select).selects if query is not None else []
-    if not any(map(_is_struct, [node.this, *others, *(item.unalias() for item in selected)])):
+    query, others = node.args.get("query"), list(node.expressions)
+    if query is not None:
+        return _in_query(node, query)
+    array = node.args.get("unnest")
+    if array is not None and len(array.expressions) == 1 and isinstance(array.expressions[0], exp.Array):
+        others = list(array.expressions[0].expressions)
+    if not any(_is_struct(item) or isinstance(item, exp.Tuple) for item in (node.this, *others)):
         return node
     if not others:
-        raise untranslatable("a STRUCT among the rows of a subquery or the elements of an array")
+        raise untranslatable("a STRUCT among the elements of an array that is not written out")
     return exp.paren(exp.or_(*(_equal(node.this, other) for other in others), copy=False))
+
+
+def _in_query(node: exp.In, query: exp.Expr) -> exp.Expr:
+    """(a, b) IN (SELECT (c, d) …): two columns in DuckDB, where a NULL in one tuple equals a NULL in another."""
+    from sqlglot import exp
+
+    select = query.this if isinstance(query, exp.Subquery) else query
+    rows = _rows(select) if isinstance(select, exp.Select) else []
+    if not rows and not _is_struct(node.this):
+        selected = select.find(exp.Select)
+        if any(_is_struct(item.unalias()) for item in (selected.selects if selected is not None else ())):
+            raise untranslatable("a STRUCT among the rows of a set operation")
+        return node
+    fields = _fields(node.this)
+    if not fields or len(fields) != len(rows):
+        raise untranslatable("a STRUCT among the rows of a query that do not name as many fields")
+    select.set("expressions", [row.copy() for row in rows])
+    select.set("kind", None)
+    node.set("this", exp.Tuple(expressions=[field.copy() for field in fields]))
+    return node
+
+
+def _rows(select: exp.Select) -> list[exp.Expr]:
+    """The fields of a query's structs; none where its rows are no structs that are written out."""
+    if str(select.args.get("kind") or "").upper() == "STRUCT":
+        return [] if select.is_star else [item.unalias() for item in select.selects]
+    return _fields(select.selects[0].unalias()) if len(select.selects) == 1 else []
 
 
 def _equal(left: exp.Expr, right: exp.Expr) -> exp.Expr:

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sql_bench.dialect.names import Element, Names, TableColumn
+from sql_bench.dialect.meanings import Element, Meaning, TableColumn
+from sql_bench.dialect.names import Names
 from sql_bench.guard.names import read_groups
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ class Kinds:
         """The kind of an expression of the statement; None where it cannot be told."""
         return self._by_id.get(id(node))
 
+    @property
+    def names(self) -> Names:
+        """What the statement's columns stand for."""
+        return self._names
+
+    def of_meaning(self, meaning: Meaning) -> Kind | None:
+        """The kind of what a name stands for."""
+        return _common(self._meant(item) for item in meaning if id(item) not in self._open)
+
     def inherit(self, replacement: exp.Expr, replaced: exp.Expr) -> None:
         """Give an expression that takes another's place its kind."""
         self._nodes.append(replacement)
@@ -116,13 +126,15 @@ class Kinds:
             kind = self._known(node.this)
             return Kind.DATE if kind is Kind.TEXT else kind
         if isinstance(node, exp.Column):
-            return _common(self._meant(item) for item in self._names.meaning(node) if id(item) not in self._open)
+            return self.of_meaning(self._names.meaning(node))
         if isinstance(node, exp.Literal):
             return Kind.TEXT if node.is_string else Kind.INT if str(node.this).isdecimal() else Kind.FLOAT
         if isinstance(node, exp.Cast):
             return kind_of_type(node.to.this.value) if isinstance(node.to.this, exp.DType) else Kind.OTHER
         if isinstance(node, exp.Boolean):
             return Kind.BOOL
+        if isinstance(node, exp.ByteString):
+            return Kind.BYTES
         if isinstance(node, exp.RawString):
             return Kind.TEXT
         if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.SafeAdd | exp.SafeSubtract | exp.SafeMultiply):
@@ -154,9 +166,9 @@ class Kinds:
             return self._common_of([array.args.get("start"), array.args.get("end")])
         if isinstance(array, exp.GenerateDateArray):
             return Kind.DATE
-        if isinstance(array, exp.Split | exp.RegexpExtractAll):
+        if isinstance(array, exp.Split | exp.RegexpExtractAll | exp.JSONValueArray | exp.JSONExtractArray):
             return Kind.TEXT
-        if isinstance(array, exp.ArrayAgg):
+        if isinstance(array, exp.ArrayAgg | exp.ApproxQuantiles):
             return self._known(array.this)
         if isinstance(array, exp.ArrayConcat | exp.ArrayReverse | exp.IgnoreNulls | exp.Paren | exp.Alias):
             return self._element(array.this)

@@ -10,28 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sql_bench.dialect.meanings import Element, Fields, Meaning, TableColumn
 from sql_bench.dialect.schema import Schema, ctes_in_scope
+from sql_bench.dialect.struct_fields import StructFields
 
 if TYPE_CHECKING:
     from sqlglot import exp
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """A column of one of the mirror's tables."""
-
-    type_name: str
-
-
-@dataclass(frozen=True)
-class Element:
-    """An element of an array that UNNEST makes rows of."""
-
-    array: exp.Expr
-
-
-Meaning = tuple["exp.Expr | TableColumn | Element", ...]
-"""What a name stands for: several things in set operations, where each query gives one; none where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +24,15 @@ class Source:
 
     Attributes:
         name: its alias or name in lower case; empty where it has none.
-        columns: the names of its columns in lower case and what they stand for, in order; None where not known.
+        columns: the names of its columns and what they stand for, in order; None where not known.
     """
 
     name: str
-    columns: Sequence[tuple[str, Meaning]] | None
+    columns: Fields | None
 
     def find(self, name: str) -> list[Meaning]:
-        """What a column's name stands for here, once for each column of that name."""
-        return [meaning for column, meaning in self.columns or () if column == name]
+        """What a column's name (in lower case) stands for here, once for each column of that name."""
+        return [meaning for column, meaning in self.columns or () if column.lower() == name]
 
 
 class Names:
@@ -61,7 +45,8 @@ class Names:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._sources: dict[int, list[Source]] = {}
-        self._outputs: dict[int, Sequence[tuple[str, Meaning]] | None] = {}
+        self._outputs: dict[int, Fields | None] = {}
+        self._fields = StructFields(self.meaning)
 
     def meaning(self, column: exp.Column) -> Meaning:
         """What a column stands for; empty where that cannot be told."""
@@ -75,6 +60,21 @@ class Names:
             if any(counts):
                 return max(counts)
         return 0
+
+    def row(self, column: exp.Column) -> Source | None:
+        """The source whose row a name stands for, as in TO_JSON_STRING(t); None where it stands for a column."""
+        name = column.name.lower()
+        for sources in self._visible(column) if not column.table else ():
+            if any(source.find(name) for source in sources):
+                return None
+            named = [source for source in sources if source.name == name]
+            if named:
+                return named[0]
+        return None
+
+    def element_fields(self, array: exp.Expr) -> Fields | None:
+        """The fields of an array's elements, if those are structs whose fields have names."""
+        return self._fields.of_array(array)
 
     def has_column(self, select: exp.Select, name: str) -> bool:
         """Whether a source of a SELECT has a column of a name (in lower case), or may have it."""
@@ -90,8 +90,8 @@ class Names:
             self._sources[id(select)] = [source for item in items for source in self._sources_of(item)]
         return self._sources[id(select)]
 
-    def outputs(self, query: exp.Expr) -> Sequence[tuple[str, Meaning]] | None:
-        """The columns of a query, by name in lower case; None where they cannot be told."""
+    def outputs(self, query: exp.Expr) -> Fields | None:
+        """The columns of a query by name; None where they cannot be told."""
         if id(query) not in self._outputs:
             self._outputs[id(query)] = None  # what a recursive query finds of itself
             self._outputs[id(query)] = self._outputs_of(query)
@@ -117,8 +117,8 @@ class Names:
         while ancestor is not None:
             if isinstance(ancestor, exp.Select):
                 yield self.sources(ancestor)
-                yield [Source("", [(item.alias.lower(), (item.this,)) for item in _aliased(ancestor)])]
-            elif isinstance(ancestor, exp.Query):
+                yield [Source("", [(item.alias, (item.this,)) for item in _aliased(ancestor)])]
+            elif isinstance(ancestor, exp.Query) and ancestor.args.get("order"):
                 yield [Source("", self.outputs(ancestor))]
             ancestor = ancestor.parent
 
@@ -134,22 +134,39 @@ class Names:
         elif isinstance(item, exp.Subquery):
             yield Source(item.alias_or_name.lower(), _renamed(self.outputs(item), item))
         elif isinstance(item, exp.Unnest):
-            yield Source("", _columns_of_unnest(item))
+            yield self._unnested(item)
         else:
             yield Source(item.alias_or_name.lower(), None)
         for join in item.args.get("joins") or ():
             yield from self._sources_of(join.this)
 
-    def _columns_of_table(self, table: exp.Table) -> Sequence[tuple[str, Meaning]] | None:
+    def _columns_of_table(self, table: exp.Table) -> Fields | None:
         cte = ctes_in_scope(table).get(table.name.lower()) if len(table.parts) == 1 else None
         if cte is not None:
             return _renamed(self.outputs(cte.this), cte)
         found = self._schema.find(table.name.rpartition(".")[2])
         if found is None:
             return None
-        return [(name.lower(), (TableColumn(type_name),)) for name, type_name in self._schema.tables[found].items()]
+        return [(name, (TableColumn(type_name),)) for name, type_name in self._schema.tables[found].items()]
 
-    def _outputs_of(self, query: exp.Expr) -> Sequence[tuple[str, Meaning]] | None:
+    def _unnested(self, unnest: exp.Unnest) -> Source:
+        """An array's elements under their name; of structs the fields, and their row under that name."""
+        from sqlglot import exp
+
+        alias, offset = unnest.args.get("alias"), unnest.args.get("offset")
+        names = [name.name for name in alias.columns] if alias is not None else []
+        columns: list[tuple[str, Meaning]] = [
+            (name, (Element(array),)) for name, array in zip(names, unnest.expressions, strict=False)
+        ]
+        fields = self.element_fields(unnest.expressions[0]) if len(unnest.expressions) == 1 else None
+        name = names[0].lower() if names and fields is not None else ""
+        if fields is not None:
+            columns = list(fields)
+        if isinstance(offset, exp.Identifier):
+            columns.append((offset.name, (TableColumn("BIGINT"),)))
+        return Source(name, columns)
+
+    def _outputs_of(self, query: exp.Expr) -> Fields | None:
         from sqlglot import exp
 
         if isinstance(query, exp.Subquery):
@@ -178,6 +195,8 @@ class Names:
 
         star = projection.find(exp.Star)
         sources = self.sources(select)
+        if isinstance(projection, exp.Dot):  # the fields of a struct
+            return None
         if isinstance(projection, exp.Column):
             sources = [source for source in sources if source.name == projection.table.lower()]
         if star is None or star.args.get("rename") or not sources or any(s.columns is None for s in sources):
@@ -188,9 +207,10 @@ class Names:
         columns: list[tuple[str, Meaning]] = []
         for source in sources:
             for name, meaning in source.columns or ():
-                if name in left_out or (name in merged and any(name == seen for seen, _ in columns)):
+                lower = name.lower()
+                if lower in left_out or (lower in merged and any(lower == seen.lower() for seen, _ in columns)):
                     continue
-                columns.append((name, replaced.get(name, meaning)))
+                columns.append((name, replaced.get(lower, meaning)))
         return columns
 
 
@@ -206,26 +226,13 @@ def _asked(sources: Sequence[Source], column: exp.Column) -> list[Source]:
 
 
 def _projected(projection: exp.Expr) -> list[tuple[str, Meaning]]:
-    return [(projection.alias_or_name.lower(), (projection,))]
+    return [(projection.alias_or_name, (projection,))]
 
 
-def _renamed(columns: Sequence[tuple[str, Meaning]] | None, item: exp.Expr) -> Sequence[tuple[str, Meaning]] | None:
+def _renamed(columns: Fields | None, item: exp.Expr) -> Fields | None:
     """Columns under the names that an alias such as t(a, b) gives them."""
     alias = item.args.get("alias")
-    names = [name.name.lower() for name in alias.columns] if alias is not None else []
+    names = [name.name for name in alias.columns] if alias is not None else []
     if columns is None or not names:
         return columns
     return [*((name, meaning) for name, (_, meaning) in zip(names, columns, strict=False)), *columns[len(names) :]]
-
-
-def _columns_of_unnest(unnest: exp.Unnest) -> Sequence[tuple[str, Meaning]]:
-    from sqlglot import exp
-
-    alias, offset = unnest.args.get("alias"), unnest.args.get("offset")
-    names = [name.name.lower() for name in alias.columns] if alias is not None else []
-    columns: list[tuple[str, Meaning]] = [
-        (name, (Element(array),)) for name, array in zip(names, unnest.expressions, strict=False)
-    ]
-    if isinstance(offset, exp.Identifier):
-        columns.append((offset.name.lower(), (TableColumn("BIGINT"),)))
-    return columns

@@ -171,7 +171,11 @@ def _reject_unknown(node: exp.Table, parts: Sequence[str], schema: Schema) -> No
     from sqlglot import exp
 
     query = node.find_ancestor(exp.Query)
-    aliases = {table.alias_or_name.lower() for table in query.find_all(exp.Table)} if query else set()
+    sources = [*query.find_all(exp.Table), *query.find_all(exp.Subquery)] if query else []
+    aliases = {source.alias_or_name.lower() for source in sources}
+    for unnest in query.find_all(exp.Unnest) if query else ():
+        alias = unnest.args.get("alias")
+        aliases |= {name.name.lower() for name in (alias.columns if alias is not None else ())}
     if len(parts) > 1 and parts[0].lower() in aliases - {node.alias_or_name.lower()}:
         raise Rejected(Outcome.UNTRANSLATABLE, f"{'.'.join(parts)}: an array in FROM without UNNEST is not translated")
     guess = did_you_mean(parts[-1], schema.known_names())

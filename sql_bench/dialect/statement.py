@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sql_bench.dialect.clock import is_volatile, reads_clock
 from sql_bench.types import Row, StatementShape, Variant
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def shape_of(query: exp.Query, dialect: str) -> StatementShape:
             for projection in outermost.selects
             for aggregate in projection.find_all(exp.ArrayAgg, exp.GroupConcat, exp.ArrayUniqueAgg, exp.List)
         ),
+        volatile=is_volatile(query),
+        reads_clock=reads_clock(query),
     )
 
 

@@ -143,6 +143,8 @@ def _output_names(query: exp.Query, references: list[TableReference], schema: Sc
         star = projection.find(exp.Star)
         if star is None or star.args.get("except_") or star.args.get("rename") or star.args.get("except"):
             continue
+        if isinstance(projection, exp.Dot):  # the fields of a struct
+            continue
         wanted = [projection.table.lower()] if isinstance(projection, exp.Column) else list(columns)
         names += [name for source in wanted for name in columns.get(source, ()) if name.lower() not in merged]
     return names

@@ -5,6 +5,7 @@ The order: size and depth, parse, guard (on what was written), tables, mending o
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect import bigquery, postgres
+from sql_bench.dialect.aggregates import count_conditions
+from sql_bench.dialect.clock import stop_clock
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
 from sql_bench.dialect.statement import SortKeys, as_variant
@@ -107,7 +110,13 @@ def _statements(reader: Dialect, tokens: list[Token], sql: str) -> tuple[list[ex
         raise
 
 
-def translate(query: exp.Query, dialect: str, schema: Schema, variant: Variant = Variant.AS_WRITTEN) -> Translation:
+def translate(
+    query: exp.Query,
+    dialect: str,
+    schema: Schema,
+    variant: Variant = Variant.AS_WRITTEN,
+    as_of: datetime.datetime | None = None,
+) -> Translation:
     """Write a parsed statement for DuckDB.
 
     Args:
@@ -115,6 +124,7 @@ def translate(query: exp.Query, dialect: str, schema: Schema, variant: Variant =
         dialect: sqlglot's name of the dialect it is written in.
         schema: the mirror's tables.
         variant: which form of the statement.
+        as_of: the instant that CURRENT_DATE and its kin stand for; None for the engine's clock.
 
     Raises:
         Rejected: invalid_sql for a table that is not there, untranslatable for what is not known to agree.
@@ -128,6 +138,10 @@ def translate(query: exp.Query, dialect: str, schema: Schema, variant: Variant =
     query, sort_keys = as_variant(query, variant)
     references = table_references(query, schema) if sort_keys else references
     renamed = point_at_mirror(query, references)
+    if dialect != "duckdb":
+        count_conditions(query)
+    if as_of is not None:
+        stop_clock(query, dialect, as_of)
     if dialect == "bigquery":
         _refuse_nan_columns(query, schema)
         query = bigquery.rewrite(query, schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 # Kinds that BigQuery compares with one another; text is coerced to dates and times where it is a literal.
 _NUMBERS = frozenset({Kind.INT, Kind.FLOAT, Kind.NUMERIC})
+_DATE_LIKE = re.compile(r"\d{4}-\d")
 _TIMES = frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP})
 
 
@@ -55,7 +57,10 @@ def _without_common_type(query: exp.Query, kinds: Kinds) -> Iterator[str]:
         elif isinstance(node, exp.Case | exp.Coalesce) or not isinstance(node.parent, exp.Case):
             together = [branches(node)]
         for items in together:
-            found = {kinds.of(item) for item in items} & (_NUMBERS | {Kind.TEXT, Kind.BOOL})
+            known = {kinds.of(item) for item in items if not _may_stand_for_a_time(item)}
+            found = known & (_NUMBERS | _TIMES | {Kind.TEXT, Kind.BOOL})
+            if {Kind.DATE, Kind.DATETIME} <= found:
+                found -= {Kind.DATE}
             if len(found - _NUMBERS) + bool(found & _NUMBERS) > 1:
                 shown = ", ".join(sorted(kind.value for kind in found if kind is not None))
                 yield f"{words(type(node).__name__)} of values without a common type ({shown})"
@@ -117,6 +122,13 @@ def _wrong_arguments(query: exp.Query, kinds: Kinds) -> Iterator[str]:
             yield f"LENGTH does not take {_shown(argument, kind)}"
 
 
+def _may_stand_for_a_time(node: exp.Expr) -> bool:
+    """A text that is written out is a date or time where one is wanted."""
+    from sqlglot import exp
+
+    return isinstance(node, exp.Literal) and node.is_string and _DATE_LIKE.match(node.name) is not None
+
+
 def _incomparable(left: Kind | None, right: Kind | None, left_literal: bool, right_literal: bool) -> bool:
     if left is None or right is None or left is right or Kind.OTHER in (left, right):
         return False
@@ -124,7 +136,9 @@ def _incomparable(left: Kind | None, right: Kind | None, left_literal: bool, rig
         return False
     if (left is Kind.TEXT and left_literal) or (right is Kind.TEXT and right_literal):
         return bool({left, right} & (_NUMBERS | {Kind.BOOL}))
-    return not {left, right} <= _TIMES or Kind.DATE in (left, right)
+    # A DATE is taken for the DATETIME at its midnight; nothing else is coerced:
+    # https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules#comparison_chart
+    return {left, right} != {Kind.DATE, Kind.DATETIME}
 
 
 def _shown(node: exp.Expr, kind: Kind | None) -> str:

@@ -1,7 +1,8 @@
 """The names of functions and types in a statement as they are written, before anything is regenerated.
 
-sqlglot reads LEN and LENGTH into one node, and loses some names altogether, so whether a dialect has a function cannot be
-decided by the tree. A subclass of the dialect's own parser notes each name that is called; types are read from the tokens.
+sqlglot reads LEN and LENGTH into one node, and loses some names altogether, so whether a dialect has a function cannot
+be decided by the tree. A subclass of the dialect's own parser notes each name that is called; types are read from the
+tokens.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Written:
     """What a statement calls, in capitals, in the order of its text.
 
     Attributes:
-        functions: names that are called, without a prefix such as SAFE.
+        functions: names that are called, with a prefix such as NET, but for SAFE.
         types: names of types, those inside ARRAY<…> and STRUCT<…> too.
     """
 
@@ -78,7 +79,7 @@ class KnownNames:
 
 @cache
 def known_names(path: Path) -> KnownNames:
-    """The names of a file of groups: translated, documented, absent, types, absent_types, each on any number of lines."""
+    """The names of a file of groups: those of `KnownNames`, each on any number of lines."""
     groups: dict[str, set[str]] = {}
     for group, names in read_groups(path):
         groups.setdefault(group, set()).update(names)
@@ -108,12 +109,19 @@ def _noting(parser_class: type[Any]) -> type[Any]:
             self.noted: dict[int, str] = {}
 
         def _parse_function_call(self, *args: Any, **kwargs: Any) -> Any:
-            token, following = self._curr, self._next
+            token, following, prefix = self._curr, self._next, self._qualifier()
             call = super()._parse_function_call(*args, **kwargs)
             calls = call is not None and token and following and following.token_type is TokenType.L_PAREN
             if calls and not self._is_week_of(token):
-                self.noted[token.start] = token.text.upper()
+                self.noted[token.start] = prefix + token.text.upper()
             return call
+
+        def _qualifier(self) -> str:
+            """NET. of NET.HOST; SAFE. only changes what becomes of an error."""
+            tokens = self._tokens[max(0, self._index - 2) : self._index]
+            if len(tokens) < 2 or tokens[1].token_type is not TokenType.DOT or tokens[0].text.upper() == "SAFE":
+                return ""
+            return f"{tokens[0].text.upper()}."
 
         def _is_week_of(self, token: Token) -> bool:
             """WEEK(MONDAY) is a part of a date."""
@@ -135,16 +143,17 @@ def _types(tokens: Sequence[Token]) -> Iterator[str]:
             casts.pop()
         elif token.token_type is TokenType.ALIAS and casts and casts[-1] and place + 1 < len(tokens):
             yield tokens[place + 1].text.upper()
-        elif token.text.upper() in ("ARRAY", "STRUCT") and place + 1 < len(tokens):
-            if tokens[place + 1].token_type is TokenType.LT:
-                yield from _element_types(tokens[place + 2 :], names_fields=token.text.upper() == "STRUCT")
+        elif token.token_type is TokenType.LT and place > 0 and tokens[place - 1].text.upper() in ("ARRAY", "STRUCT"):
+            is_struct = tokens[place - 1].text.upper() == "STRUCT"
+            yield from _element_types(tokens[place + 1 :], names_fields=is_struct)
 
 
 def _element_types(tokens: Sequence[Token], names_fields: bool) -> Iterator[str]:
     """The types directly in one pair of angle brackets; those of inner pairs are found at their own words."""
     from sqlglot import TokenType
 
-    depth, field = 1, []
+    depth = 1
+    field: list[str] = []
     for token in tokens:
         if token.token_type in (TokenType.LT, TokenType.L_PAREN):
             depth += 1

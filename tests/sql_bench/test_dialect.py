@@ -76,8 +76,11 @@ def test_bigquery(backends, written, run, expected):
 
 def test_every_function_that_is_said_to_come_out_alike_is_run():
     run = {"Initcap"}  # test_dialect_values.py: its translation has line ends
-    for case in cases("bigquery.tsv"):
-        written, _, expected = case.values
+    pinned = [case.values for case in cases("bigquery.tsv")]
+    written_out = [
+        (f"SELECT {case.values[0]}", "-", "[") for case in cases("bigquery_expressions.tsv") if len(case.values) == 2
+    ]
+    for written, _, expected in [*pinned, *written_out]:
         if expected.startswith("["):
             calls = sqlglot.parse_one(written, dialect="bigquery").find_all(exp.Func)
             run |= {call.name.upper() if isinstance(call, exp.Anonymous) else type(call).__name__ for call in calls}
@@ -167,6 +170,26 @@ SCHEMA = Schema(
         ("SELECT x * 2 AS y, y + 1 AS z FROM Drugs", ["the alias y cannot be used in the SELECT list"]),
         ("WITH a AS (SELECT name AS n FROM Drugs) SELECT n FROM a WHERE n = 'x'", []),
         ("SELECT id FROM Drugs WHERE id = '1'", ["id (int) is not compared with '1' (text)"]),
+        ("SELECT id FROM Drugs WHERE day < DATETIME '2024-01-01 00:00:00'", []),
+        (
+            "SELECT id FROM Drugs WHERE day < CURRENT_TIMESTAMP()",
+            ["day (date) is not compared with CURRENT_TIMESTAMP() (timestamp)"],
+        ),
+        (
+            "SELECT id FROM Drugs WHERE CURRENT_DATETIME() < CURRENT_TIMESTAMP()",
+            ["CURRENT_DATETIME() (datetime) is not compared with CURRENT_TIMESTAMP() (timestamp)"],
+        ),
+        ("SELECT id FROM Drugs WHERE day BETWEEN '2020-01-01' AND CURRENT_DATE()", []),
+        (
+            "SELECT day FROM Drugs UNION ALL SELECT CURRENT_TIMESTAMP()",
+            ["UNION of values without a common type (date, timestamp)"],
+        ),
+        ("SELECT COALESCE(day, '2020-01-01') FROM Drugs", []),
+        ("SELECT id FROM Drugs LIMIT 5, 10", ["LIMIT takes one number, and OFFSET the other"]),
+        ("SELECT id FROM Drugs LIMIT 5 OFFSET 10", []),
+        ('SELECT id FROM "Drugs"', ["a name is quoted by backticks, not as the text 'Drugs'"]),
+        ("SELECT id AS 'number' FROM `Drugs`", ["a name is quoted by backticks, not as the text 'number'"]),
+        ("SELECT CAST('1' AS INT64) AS x FROM Drugs WHERE name IN ('a', 'b')", []),
         ("SELECT id FROM Drugs WHERE name IN (3)", ["name (text) is not compared with 3 (int)"]),
         ("SELECT id FROM Drugs WHERE approved = 1", ["approved (bool) is not compared with 1 (int)"]),
         ("SELECT d.id FROM Drugs d JOIN Genes g ON d.name = g.id", ["d.name (text) is not compared with g.id (int)"]),

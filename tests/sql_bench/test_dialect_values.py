@@ -186,7 +186,7 @@ def test_the_select_list_is_meant_behind_from(backend, sql, rows):
         ("SELECT 1 << id FROM drugs", Outcome.UNTRANSLATABLE),
         ("SELECT x.k FROM (SELECT AS STRUCT id AS k FROM drugs) AS x", Outcome.UNTRANSLATABLE),
         ("SELECT 1 << 64", Outcome.UNTRANSLATABLE),
-        ("SELECT PARSE_TIMESTAMP('%Y', '2024', 'Asia/Tokyo')", Outcome.UNTRANSLATABLE),
+        ("SELECT PARSE_TIMESTAMP('%Y', '2024', 'Nowhere/Zone')", Outcome.INVALID_SQL),
         ("SELECT v.a || v.a FROM (SELECT STRUCT([1] AS a) AS v)", Outcome.UNTRANSLATABLE),
         ("SELECT SAFE.SQRT(CAST(note AS INT64)) FROM drugs", Outcome.UNTRANSLATABLE),
         ("WITH drugs AS (SELECT 7 AS id), b AS (SELECT id FROM d.drugs) SELECT id FROM b", Outcome.UNTRANSLATABLE),

@@ -1,0 +1,106 @@
+"""Statements that ask for the time or draw lots: the clock becomes a literal, and chance is told of.
+
+A statement that reads the clock gives the same result on every day that it is run with the same `as_of`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sql_bench.guard.rejected import Rejected, untranslatable
+from sql_bench.types import Outcome
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+# Dialects whose CURRENT_TIMESTAMP is an instant; in the others it has no zone.
+_ZONED = frozenset(
+    {"bigquery", "postgres", "redshift", "snowflake", "duckdb", "trino", "presto", "databricks", "spark"}
+)
+
+# Functions that sqlglot does not know by a node of their own.
+_CHANCE = frozenset({"RANDOM", "NEWID", "GEN_RANDOM_UUID", "UUIDV4", "UUIDV7", "RANDOMBLOB", "RANDN", "UUID_STRING"})
+_ZONE = re.compile(r"[A-Za-z]\w*(/[\w+-]+)*")
+
+
+def is_volatile(query: exp.Query) -> bool:
+    """Whether a statement may give another result each time: RAND, UUIDs and samples."""
+    from sqlglot import exp
+
+    if any(query.find_all(exp.Rand, exp.Randn, exp.Randstr, exp.Uuid, exp.TableSample)):
+        return True
+    return any(node.name.upper() in _CHANCE for node in query.find_all(exp.Anonymous))
+
+
+def reads_clock(query: exp.Query) -> bool:
+    """Whether a statement asks for the day or the time."""
+    return any(True for _ in query.find_all(*_clock_nodes()))
+
+
+def stop_clock(query: exp.Query, dialect: str, as_of: datetime.datetime) -> None:
+    """Write the time that a run is made as of for every CURRENT_DATE, CURRENT_TIMESTAMP and their kin, in place.
+
+    Args:
+        query: the statement's tree.
+        dialect: sqlglot's name of the dialect it is written in.
+        as_of: the instant, with a zone.
+
+    Raises:
+        Rejected: invalid_sql, for a time zone that does not exist; untranslatable, for one that is not written out.
+    """
+    from sqlglot import exp
+
+    for node in list(query.find_all(*_clock_nodes())):
+        zoned = isinstance(node, exp.CurrentDate | exp.CurrentDatetime | exp.CurrentTime) and node.this is not None
+        moment = as_of.astimezone(_zone(node.this) if zoned else datetime.UTC).replace(tzinfo=None)
+        if isinstance(node, exp.CurrentDate | exp.UtcDate):
+            literal, type_name = moment.date().isoformat(), "DATE"
+        elif isinstance(node, exp.CurrentTime | exp.Localtime | exp.UtcTime):
+            literal, type_name = moment.time().isoformat(), "TIME"
+        elif _is_instant(node, dialect):
+            literal, type_name = f"{moment.isoformat(sep=' ')}+00", "TIMESTAMPTZ"
+        else:
+            literal, type_name = moment.isoformat(sep=" "), "TIMESTAMP"
+        node.replace(exp.cast(exp.Literal.string(literal), exp.DataType.build(type_name, dialect="duckdb")))
+
+
+def _is_instant(node: exp.Expr, dialect: str) -> bool:
+    """Whether a clock gives an instant; where its parts are asked for the time in UTC, the session's zone, will do."""
+    from sqlglot import exp
+
+    instant = isinstance(node, exp.CurrentTimestamp | exp.CurrentTimestampLTZ) and dialect in _ZONED
+    return instant and not isinstance(node.parent, exp.Extract)
+
+
+def time_zone(zone: exp.Expr | None) -> str:
+    """The name of a time zone that is written out.
+
+    Raises:
+        Rejected: untranslatable, for a distance from UTC and for what is not written out; invalid_sql, for a zone that
+            does not exist.
+    """
+    from sqlglot import exp
+
+    if not isinstance(zone, exp.Literal | exp.RawString) or not _ZONE.fullmatch(zone.name):
+        raise untranslatable("a time zone other than by its name")
+    try:
+        ZoneInfo(zone.name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Rejected(Outcome.INVALID_SQL, f"there is no time zone {zone.name[:50]}") from None
+    return str(zone.name)
+
+
+def _zone(zone: exp.Expr) -> datetime.tzinfo:
+    return ZoneInfo(time_zone(zone))
+
+
+def _clock_nodes() -> tuple[type[exp.Expr], ...]:
+    from sqlglot import exp
+
+    return (
+        *(exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTime, exp.CurrentTimestamp, exp.CurrentTimestampLTZ),
+        *(exp.Localtime, exp.Localtimestamp, exp.UtcDate, exp.UtcTime, exp.UtcTimestamp, exp.Systimestamp),
+    )
