@@ -8,7 +8,9 @@ import types
 from functools import cached_property
 from typing import Any
 
+from bench_core.errors import UserError
 from bench_core.plugins.described import is_of_the_suite
+from bench_core.plugins.failures import placed
 from bench_core.plugins.returns import Check, Returned
 
 
@@ -40,7 +42,10 @@ def _checking_function(function: Any, check: Check, where: str, is_bound: bool) 
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        returned = function(*args, **kwargs)
+        try:
+            returned = function(*args, **kwargs)
+        except UserError as error:
+            raise placed(error) from error
         given = signature.bind(*args, **kwargs).args
         return check(Returned(returned, given[1:] if is_bound else given, where))
 

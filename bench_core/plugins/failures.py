@@ -35,6 +35,14 @@ def sentence_of(error: BaseException) -> str:
     return f"unexpected {what} (a fault of the suite: {hint})."
 
 
+def placed(error: UserError) -> UserError:
+    """A mistake that the suite found in what a user's class gave it, with the place in their file; a file's stays."""
+    place = plugin_place(error)
+    if type(error) is not UserError or not place or place in str(error):
+        return error
+    return UserError(f"{place}: {error}")
+
+
 def is_users_mistake(error: BaseException) -> bool:
     """Whether what the user typed or brought was wrong (exit code 2), and not a run that failed (exit code 1)."""
     return isinstance(error, UserError)

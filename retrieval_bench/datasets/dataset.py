@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bench_core.errors import BadFile
+from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, content_hash
 from bench_core.jsonl import first_line_with
 from bench_core.plugins.dataset_names import load_named
@@ -18,6 +18,7 @@ from bench_core.plugins.registry import Family
 from bench_core.plugins.returns import Returned, kind_of, several
 from bench_core.plugins.stage import PluginBase
 from retrieval_bench.datasets.card import DatasetCard
+from retrieval_bench.datasets.contents import problem_of_documents, problem_of_qrels, problem_of_queries
 from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.rankings.trec import check_known
 from retrieval_bench.types import Corpus, Document, Qrels, Query
@@ -46,12 +47,14 @@ class Dataset:
         """A dataset of values that are there already, for sources of a user's own.
 
         Raises:
-            ValueError: a doc_id that comes twice.
+            UserError: the card is no DatasetCard, or documents or queries are no several ones.
         """
-        corpus = Corpus(list(documents))
-        if len(set(corpus.doc_ids)) < len(corpus):
-            raise ValueError(f"{card.dataset_id}: a doc_id comes twice; make ids unique")
-        asked = list(queries)
+        if not isinstance(card, DatasetCard):
+            raise UserError(f"The card of a dataset is {kind_of(card)}; give DatasetCard(dataset_id, summary).")
+        for name, values in (("documents", documents), ("queries", queries)):
+            if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+                raise UserError(f"{card.dataset_id}: {name} is {kind_of(values)}; give a list.")
+        corpus, asked = Corpus(list(documents)), list(queries)
         return cls(card, lambda: CorpusFile(corpus, 0), lambda: asked, lambda: qrels, Path(card.dataset_id))
 
     @cached_property
@@ -168,26 +171,37 @@ def loaded(found: Returned) -> Dataset:
     dataset = found.value
     if not isinstance(dataset, Dataset):
         raise found.unfit(f"returned {kind_of(dataset)}; return Dataset.of(card, documents, queries, qrels)")
+    if not isinstance(dataset.card, DatasetCard):
+        raise found.unfit(
+            f"gave a dataset whose card is {kind_of(dataset.card)}; give DatasetCard(dataset_id, summary)"
+        )
+
+    def refuse(problem: str) -> None:
+        if problem:
+            raise found.unfit(f"gave a dataset, {dataset.card.dataset_id}, that {problem}")
 
     def corpus() -> CorpusFile:
         read = dataset.read_corpus()
         if not isinstance(read, CorpusFile):
             raise found.unfit(f"gave a dataset whose read_corpus returned {kind_of(read)}; return one CorpusFile")
         several(Document)(replace(found, value=read.corpus.documents, where=f"{found.where}: its read_corpus"))
+        refuse(problem_of_documents(read.corpus.documents))
         return read
 
     def queries() -> Sequence[Query]:
         read = replace(found, value=dataset.read_queries(), where=f"{found.where}: its read_queries")
         asked: Sequence[Query] = several(Query)(read)
+        refuse(problem_of_queries(asked))
         return asked
 
     def qrels() -> Qrels:
         read = dataset.read_qrels()
-        if not isinstance(read, Mapping) or not all(isinstance(judged, Mapping) for judged in read.values()):
+        if not isinstance(read, Mapping):
             raise found.unfit(
                 f"gave a dataset whose read_qrels returned {kind_of(read)}; return a mapping query_id -> doc_id -> "
                 "relevance"
             )
+        refuse(problem_of_qrels(read))
         return read
 
     return replace(dataset, read_corpus=corpus, read_queries=queries, read_qrels=qrels)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from bench_core.data_use import Access, check_access
+from bench_core.errors import UserError
 from bench_core.identity import Json, content_hash
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.returns import Returned, kind_of, several
 from bench_core.plugins.stage import PluginBase
+from sql_bench.datasets.questions import problem_of
 from sql_bench.types import ComparisonRules, Question
 
 
@@ -48,6 +50,9 @@ class SqlDataset:
         tables_dir: CSV or Parquet files to import; None where the user brings a mirror.
         schema_path: declared column types, where there are such.
         predictions: name -> file of predictions that comes with the dataset.
+
+    Raises:
+        UserError: the card is no SqlCard, `read_questions` no function, or a path no Path.
     """
 
     card: SqlCard
@@ -56,10 +61,39 @@ class SqlDataset:
     schema_path: Path | None = None
     predictions: Mapping[str, Path] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.card, SqlCard):
+            raise UserError(
+                f"The card of a dataset is {kind_of(self.card)}; give SqlCard(dataset_id, summary, dialect)."
+            )
+        if not callable(self.read_questions):
+            raise UserError(
+                f"{self.card.dataset_id}: read_questions is {kind_of(self.read_questions)}; give a function that "
+                "returns the questions, or write SqlDataset.of(card, questions, tables_dir)."
+            )
+        for name in ("tables_dir", "schema_path"):
+            path = getattr(self, name)
+            if path is not None and not isinstance(path, Path):
+                raise UserError(f"{self.card.dataset_id}: {name} is {kind_of(path)}; write pathlib.Path({path!r}).")
+
+    @classmethod
+    def of(cls, card: SqlCard, questions: Iterable[Question], tables_dir: Path | None = None) -> SqlDataset:
+        """A dataset of questions that are there already, for sources of a user's own."""
+        asked = list(questions)
+        return cls(card, lambda: asked, tables_dir)
+
     @cached_property
     def questions(self) -> Sequence[Question]:
-        """The questions in file order."""
-        return self.read_questions()
+        """The questions in file order, each question_id once.
+
+        Raises:
+            UserError: there is none, an id comes twice, or one is not what it should be.
+        """
+        questions = self.read_questions()
+        problem = problem_of(questions)
+        if problem:
+            raise UserError(f"{self.card.dataset_id} {problem}.")
+        return questions
 
     @cached_property
     def identity(self) -> dict[str, Json]:
@@ -103,11 +137,14 @@ def loaded(found: Returned) -> SqlDataset:
     """The check of `load`: a dataset, whose questions are checked when they are read."""
     dataset = found.value
     if not isinstance(dataset, SqlDataset):
-        raise found.unfit(f"returned {kind_of(dataset)}; return SqlDataset(card, read_questions, tables_dir)")
+        raise found.unfit(f"returned {kind_of(dataset)}; return SqlDataset.of(card, questions, tables_dir)")
 
     def questions() -> Sequence[Question]:
         read = replace(found, value=dataset.read_questions(), where=f"{found.where}: its read_questions")
         asked: Sequence[Question] = several(Question)(read)
+        problem = problem_of(asked)
+        if problem:
+            raise found.unfit(f"gave a dataset, {dataset.card.dataset_id}, that {problem}")
         return asked
 
     return replace(dataset, read_questions=questions)

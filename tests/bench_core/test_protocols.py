@@ -313,10 +313,11 @@ def test_variants_may_be_given_as_any_set(tmp_path):
             load_dataset,
             "def load(self, name):\n    from pathlib import Path\n"
             "    from retrieval_bench.datasets.dataset import Dataset\n"
-            "    return Dataset(None, lambda: [], lambda: [], lambda: {}, Path())",
+            "    from retrieval_bench.datasets.card import DatasetCard\n"
+            "    return Dataset(DatasetCard('a/b', 'x'), lambda: [], lambda: [], lambda: {}, Path())",
             "a dataset whose read_corpus returned a list; return one CorpusFile",
         ),
-        (load_sql_dataset, "def load(self, name): return name", "Mine.load returned a text; return SqlDataset("),
+        (load_sql_dataset, "def load(self, name): return name", "Mine.load returned a text; return SqlDataset.of("),
         (
             load_sql_dataset,
             "def load(self, name):\n    from sql_bench.datasets.dataset import SqlCard, SqlDataset\n"
@@ -331,6 +332,74 @@ def test_a_dataset_is_held_to_its_parts(tmp_path, load, body, message):
         dataset = load(f"{spec.name}/some/name")
         getattr(dataset, "corpus", None) or dataset.questions
     assert message in str(raised.value) and "mine.py, line 3: Mine.load" in str(raised.value)
+
+
+SQL_DATASET = """
+from pathlib import Path
+from sql_bench.datasets.dataset import SqlCard, SqlDataset
+from sql_bench.types import Question
+CARD = SqlCard("a/b", "x", "duckdb")
+Q = Question("q1", "How many?", ("SELECT 1",))
+class Mine:
+    def cards(self): return []
+"""
+DATASET = """
+from retrieval_bench.datasets.card import DatasetCard
+from retrieval_bench.datasets.dataset import Dataset
+from retrieval_bench.types import Document, Query
+CARD, D, Q, J = DatasetCard("a/b", "x"), [Document("n1", "gout")], [Query("q1", "gout")], {"q1": {"n1": 1}}
+class Mine:
+    def cards(self): return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("SqlDataset(CARD, lambda: [])", "a/b, that has no questions"),
+        ("SqlDataset.of(CARD, [Q, Q])", "that has the question_id q1 twice"),
+        ("SqlDataset.of(CARD, [Question(1, 'x')])", "that has the question_id 1; give a text"),
+        ("SqlDataset.of(CARD, [Question('q1', None)])", "has None as the text of question q1"),
+        ("SqlDataset.of(CARD, [Question('q1', 'x', 'SELECT 1')])", "has golds of question q1 that are no tuple"),
+        ("SqlDataset.of(CARD, [Question('q1', 'x', None)])", "has golds of question q1 that are no tuple"),
+        ("SqlDataset(CARD, [Q])", "a/b: read_questions is a list; give a function"),
+        ("SqlDataset.of(CARD, [Q], 'tables')", "a/b: tables_dir is a text; write pathlib.Path('tables')"),
+        ("SqlDataset.of('a/b', [Q])", "The card of a dataset is a text; give SqlCard("),
+        ("SqlDataset.of(SqlCard('a/b', 'x', 'duckdb', access='Public'), [Q])", "a/b: access is 'Public'; it must"),
+    ],
+)
+def test_a_sql_dataset_is_checked_before_a_run(tmp_path, given, message):
+    spec, line = written(tmp_path, SQL_DATASET, f"def load(self, name): return {given}")
+    with pytest.raises(BenchError) as raised:
+        _ = load_sql_dataset(f"{spec.name}/b").questions
+    assert message in str(raised.value) and f"mine.py, line {line}: " in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("Dataset.of(CARD, D + D, Q, J)", "a/b, that has the doc_id n1 twice"),
+        ("Dataset.of(CARD, [], Q, J)", "that has no documents"),
+        ("Dataset.of(CARD, [Document(1, 'x')], Q, J)", "that has the doc_id 1; give a text"),
+        ("Dataset.of(CARD, [Document('n1', None)], Q, J)", "has None as the text of doc_id n1"),
+        ("Dataset.of(CARD, None, Q, J)", "a/b: documents is None; give a list"),
+        ("Dataset.of(CARD, ['gout'], Q, J)", "returned a list with a text in it; return a list of Document"),
+        ("Dataset.of(CARD, D, Q + Q, J)", "that has the query_id q1 twice"),
+        ("Dataset.of(CARD, D, [], J)", "that has no queries"),
+        ("Dataset.of(CARD, D, Q, {})", "a/b, that has no judgments"),
+        ("Dataset.of(CARD, D, Q, {'q1': ['n1']})", "has a list as judgments of query q1"),
+        ("Dataset.of(CARD, D, Q, {'q1': {1: 1}})", "has a judgment of the doc_id 1"),
+        ("Dataset.of(CARD, D, Q, {'q1': {'n1': 'high'}})", "has the relevance 'high' for document n1 and query q1"),
+        ("Dataset.of(CARD, D, Q, {'q1': {'n1': 1.5}})", "has the relevance 1.5"),
+        ("Dataset.of('a/b', D, Q, J)", "The card of a dataset is a text; give DatasetCard("),
+        ("Dataset.of(DatasetCard('a/b', 'x', access='Public'), D, Q, J)", "a/b: access is 'Public'; it must"),
+    ],
+)
+def test_a_retrieval_dataset_is_checked_before_a_run(tmp_path, given, message):
+    spec, line = written(tmp_path, DATASET, f"def load(self, name): return {given}")
+    with pytest.raises(BenchError) as raised:
+        load_dataset(f"{spec.name}/b").check()
+    assert message in str(raised.value) and f"mine.py, line {line}: " in str(raised.value)
 
 
 def test_a_source_of_ones_own_is_named_by_its_class(tmp_path):

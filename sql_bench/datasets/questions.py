@@ -1,0 +1,37 @@
+"""What every dataset's questions hold, whoever made them; a folder's are checked besides when their file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench_core.plugins.returns import kind_of
+from sql_bench.types import Question
+
+
+def problem_of(questions: Sequence[Question]) -> str:
+    """Why a dataset with these questions cannot be run, as the end of a sentence; empty where it can."""
+    if not questions:
+        return "has no questions; give at least one"
+    seen: set[str] = set()
+    for question in questions:
+        problem = _problem_of(question)
+        if problem:
+            return problem
+        if question.question_id in seen:
+            return f"has the question_id {question.question_id} twice; make ids unique"
+        seen.add(question.question_id)
+    return ""
+
+
+def _problem_of(question: Question) -> str:
+    question_id = question.question_id
+    if not isinstance(question_id, str) or not question_id:
+        return f"has the question_id {question_id!r}; give a text"
+    if not isinstance(question.text, str):
+        return f"has {kind_of(question.text)} as the text of question {question_id}; give a text"
+    if not isinstance(question.golds, tuple) or not all(isinstance(gold, str) for gold in question.golds):
+        return (
+            f"has golds of question {question_id} that are no tuple of texts; write golds=('SELECT …',) with the "
+            "comma, or golds=() where the database cannot answer"
+        )
+    return ""
