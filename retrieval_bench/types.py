@@ -102,9 +102,11 @@ class RankedList:
         self.query_id = query_id
         if isinstance(scores, Mapping):
             self.doc_ids = list(scores)
+            _refuse_no_numbers(query_id, list(scores.values()))
             self.scores = np.fromiter(scores.values(), dtype=np.float32, count=len(scores))
         else:
             self.doc_ids = [] if doc_ids is None else doc_ids
+            _refuse_no_numbers(query_id, scores)
             self.scores = np.asarray(scores, dtype=np.float32)
         if self.scores.ndim != 1:
             raise ValueError(f"query {query_id}: scores must be one row of numbers, not {self.scores.ndim}-dimensional")
@@ -115,6 +117,18 @@ class RankedList:
 
     def __len__(self) -> int:
         return len(self.doc_ids)
+
+
+def _refuse_no_numbers(query_id: str, scores: ArrayLike) -> None:
+    """Refuse texts and None, which numpy would read as numbers and as NaN."""
+    import numpy as np
+
+    given = np.asarray(scores)
+    if given.dtype.kind not in "USO":
+        return
+    for score in given.ravel().tolist():
+        if score is None or isinstance(score, str | bytes):
+            raise ValueError(f"query {query_id}: {score!r} is given as a score; give each document a number")
 
 
 @dataclass(frozen=True)

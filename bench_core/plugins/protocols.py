@@ -103,8 +103,8 @@ class Contract:
         for name in self.methods:
             if not hasattr(cls, name) or name in getattr(cls, "__abstractmethods__", ()):
                 raise UserError(
-                    f"{given}: {cls.__name__} is no {kind}, it has no method {name}; derive it from "
-                    f"{self.base.__name__} and write {_signature(name, getattr(self.protocol, name))}."
+                    f"{place_of(cls, None) or given + ': '}{cls.__name__} is no {kind}, it has no method {name}; "
+                    f"derive it from {self.base.__name__} and write {_signature(name, getattr(self.protocol, name))}."
                 )
         if self.one_of and all(getattr(cls, name, None) is getattr(self.base, name) for name in self.one_of):
             written = " or ".join(_signature(name, inspect.getattr_static(self.base, name)) for name in self.one_of)

@@ -38,8 +38,10 @@ def kind_of(value: object) -> str:
     """A value for a message: `None`, `a text`, `a number`, else the name of its class."""
     if value is None:
         return "None"
-    if isinstance(value, str | bytes):
+    if isinstance(value, str):
         return "a text"
+    if isinstance(value, bytes):
+        return "bytes"
     if isinstance(value, Real) and not isinstance(value, bool):
         return "a number"
     name = type(value).__name__
@@ -49,7 +51,7 @@ def kind_of(value: object) -> str:
 def text(found: Returned) -> str:
     """One text, perhaps empty."""
     if not isinstance(found.value, str):
-        raise found.unfit(f"returned {kind_of(found.value)}; return a text, the empty one for nothing")
+        raise found.unfit(f"returned {kind_of(found.value)}; return a text")
     return found.value
 
 

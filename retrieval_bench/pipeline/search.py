@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench_core.errors import BenchError
 from bench_core.machine.progress import progress, working
+from bench_core.plugins.checking import place_of
 from bench_core.plugins.returns import Returned
 from retrieval_bench.pipeline.making import RunInMaking
 from retrieval_bench.pipeline.system import FirstStage
@@ -40,30 +41,34 @@ def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k
             document is not in the corpus.
     """
     name = type(retriever).__name__
+    where = f"{place_of(type(retriever), 'search')}{name}"
     known = set(corpus.doc_ids)
     found: dict[str, list[tuple[str, float]]] = {query.query_id: [] for query in queries}
     answered: set[str] = set()
     lists = ranked_lists(Returned(retriever.search(queries, k), (queries, k), f"{name}.search"))
     for ranked in progress(lists, f"search {name}", total=len(queries)):
-        _check_asked(ranked, name, found, answered)
-        ranking = canonical_order(ranked, k)
+        _check_asked(ranked, where, found, answered)
+        try:
+            ranking = canonical_order(ranked, k)
+        except BenchError as error:
+            raise BenchError(f"{where}: {error}") from error
         unknown = next((doc_id for doc_id, _ in ranking if doc_id not in known), None)
         if unknown is not None:
             hint = "the corpus has no such id" if isinstance(unknown, str) else "ids are text"
-            raise BenchError(f"{name} returned document {unknown!r} for query {ranked.query_id}; {hint}.")
+            raise BenchError(f"{where} returned document {unknown!r} for query {ranked.query_id}; {hint}.")
         found[ranked.query_id] = ranking
         answered.add(ranked.query_id)
     unanswered = [query_id for query_id in found if query_id not in answered]
     if unanswered:
         raise BenchError(
-            f"{name} returned no list for query {unanswered[0]} ({len(unanswered)} in all); return an empty one where "
+            f"{where} returned no list for query {unanswered[0]} ({len(unanswered)} in all); return an empty one where "
             "nothing is found."
         )
     return found
 
 
-def _check_asked(ranked: RankedList, name: str, asked: Mapping[str, object], answered: set[str]) -> None:
+def _check_asked(ranked: RankedList, where: str, asked: Mapping[str, object], answered: set[str]) -> None:
     if ranked.query_id not in asked:
-        raise BenchError(f"{name} returned a list for query {ranked.query_id}, which was not asked.")
+        raise BenchError(f"{where} returned a list for query {ranked.query_id}, which was not asked.")
     if ranked.query_id in answered:
-        raise BenchError(f"{name} returned two lists for query {ranked.query_id}; return one.")
+        raise BenchError(f"{where} returned two lists for query {ranked.query_id}; return one.")

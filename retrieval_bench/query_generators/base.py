@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bench_core.identity import Json
@@ -98,6 +98,13 @@ class QueryGeneratorBase(StageBase):
         return GeneratedQuery(query.query_id, text, self.combination, "ok" if text.strip() else "empty")
 
 
+def combined(found: Returned) -> Combination:
+    """The check of `combination`."""
+    if not isinstance(found.value, Combination):
+        raise found.unfit(f"is {kind_of(found.value)}; write combination = Combination(lexical, dense)")
+    return found.value
+
+
 def generated_query(found: Returned) -> GeneratedQuery:
     """The check of `generate`: what was written for the query that was asked."""
     value, (query,) = found.value, found.arguments
@@ -107,6 +114,7 @@ def generated_query(found: Returned) -> GeneratedQuery:
         raise found.unfit(f"returned the text of query {value.query_id} where {query.query_id} was asked")
     if not isinstance(value.text, str) or not isinstance(value.status, str):
         raise found.unfit(f"gave query {query.query_id} {kind_of(value.text)} as text; give a text and a status")
+    combined(replace(found, value=value.combination, where=f"{found.where}: its combination"))
     if value.status == "ok" and not value.text.strip():
         raise found.unfit(f"gave query {query.query_id} no text and the status ok; say why in status")
     return value
@@ -127,7 +135,7 @@ QUERY_GENERATORS = Family(
     contract=Contract(
         protocol=QueryGenerator,
         base=QueryGeneratorBase,
-        returns={"describe": described, "generate": generated_query, "write": text},
+        returns={"describe": described, "generate": generated_query, "write": text, "combination": combined},
         tests="retrieval_bench.testing:QueryGeneratorContract",
         one_of=("write", "generate"),
     ),

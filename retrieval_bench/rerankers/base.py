@@ -47,6 +47,8 @@ def score_lists(found: Returned) -> list[list[float]]:
 def _scores_of(candidates: Candidates, scores: Any, found: Returned) -> list[float]:
     query_id, n_documents = candidates.query.query_id, len(candidates.documents)
     try:
+        if isinstance(scores, str | bytes) or any(isinstance(score, str | bytes) for score in scores):
+            raise TypeError("a text is no number, though it may be read as one")
         values = [float(score) for score in scores]
     except (TypeError, ValueError) as error:
         raise found.unfit(

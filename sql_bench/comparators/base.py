@@ -36,11 +36,21 @@ class ComparatorBase(StageBase, ABC):
         """See `sql_bench.types.Comparator`."""
 
 
+_DECISIONS = (VerdictKind.CORRECT, VerdictKind.WRONG, VerdictKind.UNDETERMINED)
+
+
 def verdict(found: Returned) -> Verdict:
     """The check of `compare`: a verdict whose figures are finite numbers."""
     value = found.value
-    if not isinstance(value, Verdict) or not isinstance(value.kind, VerdictKind):
-        raise found.unfit(f"returned {kind_of(value)}; return Verdict(VerdictKind.CORRECT) or another kind")
+    if not isinstance(value, Verdict):
+        raise found.unfit(f"returned {kind_of(value)}; return Verdict(VerdictKind.CORRECT), WRONG or UNDETERMINED")
+    if not isinstance(value.kind, VerdictKind) or value.kind not in _DECISIONS:
+        raise found.unfit(
+            f"returned a Verdict of the kind {value.kind!r}; a comparator's are "
+            "VerdictKind.CORRECT, WRONG and UNDETERMINED"
+        )
+    if not isinstance(value.figures, Mapping):
+        raise found.unfit(f"gave {kind_of(value.figures)} as figures; give a mapping name -> number")
     wrong = [
         name
         for name, figure in value.figures.items()

@@ -282,6 +282,26 @@ def compared(spec):
             "def compare(self, gold, predicted, question): return Verdict(VerdictKind.WRONG, figures={'x': 'y'})",
             "gave the figure x as 'y'; give a finite number",
         ),
+        (
+            compared,
+            COMPARATOR,
+            "def compare(self, gold, predicted, question): return Verdict(VerdictKind.WRONG, figures=[1])",
+            "gave a list as figures; give a mapping",
+        ),
+        (
+            compared,
+            COMPARATOR,
+            "def compare(self, gold, predicted, question): return Verdict(VerdictKind.TIMEOUT)",
+            "a comparator's are VerdictKind.CORRECT, WRONG",
+        ),
+        (
+            compared,
+            COMPARATOR,
+            "def compare(self, gold, predicted, question): return Verdict('correct')",
+            "returned a Verdict of the kind 'correct'",
+        ),
+        (reranked, RERANKER, "def rerank(self, batch): return ['11', []]", "gave query q1 a text that is no list"),
+        (reranked, RERANKER, "def rerank(self, batch): return [['1', 2], []]", "gave query q1 a list that is no list"),
     ],
 )
 def test_what_does_not_fit_is_named_when_it_is_returned(tmp_path, ask, head, body, message):
@@ -293,9 +313,33 @@ def test_what_does_not_fit_is_named_when_it_is_returned(tmp_path, ask, head, bod
     assert int(sentence.partition("mine.py, line ")[2].partition(":")[0]) >= line
 
 
+@pytest.mark.parametrize("score", ["'1.0'", "None"])
+def test_a_score_that_is_no_number_is_refused_where_it_is_given(tmp_path, score):
+    for scores in (f"{{'d1': {score}}}", f"[{score}], ['d1']"):
+        spec, line = written(
+            tmp_path, RETRIEVER, f"def search(self, queries, k):\n    yield RankedList('q1', {scores})"
+        )
+        with pytest.raises(ValueError, match="is given as a score; give each document a number") as raised:
+            searched(StageSpec(spec.name.replace("mine.py", write_again(tmp_path))))
+        assert f"line {line + 1}: ValueError: query q1" in sentence_of(raised.value)
+
+
+def write_again(folder: Path) -> str:
+    """The file under another name: a module that was imported is not read again."""
+    name = f"mine_{len(list(folder.iterdir()))}.py"
+    (folder / name).write_text((folder / "mine.py").read_text())
+    return name
+
+
 def test_what_fits_is_handed_on_as_it_is(tmp_path):
     spec, _ = written(tmp_path, RERANKER, "def rerank(self, batch): return [[1, 2], []]")
     assert RERANKERS.create(spec).rerank(BATCH) == [[1.0, 2.0], []]
+
+
+def test_a_combination_is_one_of_the_suites(tmp_path):
+    spec, line = written(tmp_path, GENERATOR, "combination = 'both'\ndef write(self, query): return 'x'")
+    with pytest.raises(UserError, match=f"line {line - 1}: Mine.combination is a text; write combination = Comb"):
+        generated(spec)
 
 
 def test_variants_may_be_given_as_any_set(tmp_path):
