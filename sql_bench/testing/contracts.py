@@ -97,7 +97,10 @@ class ComparatorContract:
 
     def test_other_rows_are_wrong(self) -> None:
         verdict = self.create().compare(_evidence((("AD_1", 1.5),)), _evidence((("AD_2", 2.5),)), _QUESTION)
-        assert verdict.kind is VerdictKind.WRONG, f"other rows are {verdict.kind}"
+        assert verdict.kind is VerdictKind.WRONG, (
+            f"gold ('AD_1', 1.5) and predicted ('AD_2', 2.5) are {verdict.kind}, so a wrong answer can count; compare "
+            "values too, or subclass ComparatorContract without this point where that is what you mean"
+        )
 
     def test_every_figure_is_a_number(self) -> None:
         verdict = self.create().compare(_evidence((("AD_1", 1.5),)), _evidence((("AD_2", 2.5),)), _QUESTION)
