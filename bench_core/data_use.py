@@ -163,12 +163,12 @@ def check_export(what: str, accesses: Iterable[Access | None], allowed: bool) ->
     if allowed or not n_credentialed + n_unsaid:
         return
     parts = [
-        *([f"{n_credentialed} made of credentialed data"] if n_credentialed else []),
-        *([f"{n_unsaid} that do not say of which data they were made"] if n_unsaid else []),
+        *([f"made of credentialed data: {n_credentialed}"] if n_credentialed else []),
+        *([f"not known of which data: {n_unsaid}"] if n_unsaid else []),
     ]
     raise UserError(
-        f"{what}: among what would be exported are {' and '.join(parts)}; pass {EXPORT_FLAG} if whoever gets the file "
-        "may see them."
+        f"{what}: not everything was made of public data ({', '.join(parts)}); pass {EXPORT_FLAG} if whoever gets the "
+        "file may see it."
     )
 
 

@@ -17,14 +17,17 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 def on_terminal(module: str, arguments: list[str], width: int, folder: Path) -> str:
     """What `python -m module …` writes to a terminal, with its styles."""
+    code = f"from {module}.cli.main import main; main()"
+    return command_on_terminal([sys.executable, "-c", code, *arguments], width, folder, subprocess.PIPE)
+
+
+def command_on_terminal(command: list[str], width: int, folder: Path, stderr: int | None = None) -> str:
+    """What a command writes to a terminal, messages among it unless they go elsewhere."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     environment |= {"TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[1])}
-    code = f"from {module}.cli.main import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=theirs, stderr=subprocess.PIPE, cwd=folder, env=environment
-    )
+    process = subprocess.Popen(command, stdout=theirs, stderr=stderr or theirs, cwd=folder, env=environment)
     os.close(theirs)
     written = b""
     while True:

@@ -10,9 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from killing import kill_before
+from on_terminal import command_on_terminal, without_styles
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SCRIPT = REPOSITORY / "run_all.sh"
+TITLES = ("Retrieval", "Text to SQL")
 # Each is reached by the call after a kill at the one before it: a part done is skipped.
 KILLED_BEFORE = [
     (r"/retrieval/.*/manifest\.json$", 1),
@@ -71,6 +73,13 @@ class TestMainJob:
         closing = [line for line in second.stderr.splitlines() if "already there" in line]
         assert len(closing) == 2 and all(line.startswith("0 made, ") and "failed" not in line for line in closing)
         assert len(second.stderr.splitlines()) <= 10
+
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_on_a_terminal_a_second_call_writes_ten_lines_beside_the_tables(self, first, results, width):
+        text = without_styles(command_on_terminal([str(SCRIPT), "--results", str(results)], width, REPOSITORY))
+        lines = [line for line in text.splitlines() if line.strip("\r ")]
+        beside = [line for line in lines if not line.startswith((" ", "─", "\r")) and line not in TITLES]
+        assert len(beside) <= 10, beside
 
     def test_killed_at_any_point_the_next_call_completes_with_the_same_tables(self, first, tmp_path):
         command = [SCRIPT, "--results", str(tmp_path / "results")]

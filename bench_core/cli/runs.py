@@ -35,6 +35,10 @@ def say_damaged(root: Path, dataset: str | None) -> None:
             say(f"{run.folder} is damaged: {run.problem} The next run makes it again.")
 
 
+def _counted(n: int) -> str:
+    return f"{n} run" if n == 1 else f"{n} runs"
+
+
 def runs_group(kind: str) -> click.Group:
     """`runs`, for the half whose runs are kept in the folder `kind` of results."""
 
@@ -66,7 +70,7 @@ def runs_group(kind: str) -> click.Group:
         from bench_core.results.run_tables import runs_table
 
         listed = found(results_dir, dataset, not quick)
-        print_table(runs_table(listed, f"{len(listed)} runs in {results_dir / kind}"), form)
+        print_table(runs_table(listed, f"{_counted(len(listed))} in {results_dir / kind}"), form)
 
     @runs.command(help=f"Show what a run was made from and on, and whether its files are whole. {_RUN}")
     @click.argument("run")
@@ -109,7 +113,7 @@ def runs_group(kind: str) -> click.Group:
             for user in users_of(run, everything):
                 say(f"  {user.folder.name} was made of it; that one stays whole.")
         if not yes:
-            click.confirm(f"Delete {len(doomed)} run{'s' if len(doomed) > 1 else ''}?", abort=True, err=True)
+            click.confirm(f"Delete {_counted(len(doomed))}?", abort=True, err=True)
         for run in doomed:
             remove_run(run)
         say(f"Deleted {len(doomed)}.")
@@ -135,6 +139,6 @@ def runs_group(kind: str) -> click.Group:
 
         exported = chosen(names, results_dir, dataset)
         export_runs(exported, to, credentialed)
-        say(f"{to}: {len(exported)} runs.")
+        say(f"{to}: {_counted(len(exported))}.")
 
     return runs

@@ -168,6 +168,8 @@ def _values(annotation: Any) -> str:
 
 
 def _written(default: object) -> str:
+    if isinstance(default, bool):
+        return "true" if default else "false"
     return "" if default in (None, _MISSING) else str(default)
 
 

@@ -15,6 +15,7 @@ from bench_core.results.statistics import (
     SIGNIFICANT,
     Randomisation,
     holm,
+    least_p,
     randomisation_test,
     rank_intervals,
 )
@@ -83,7 +84,7 @@ class Comparison:
         n_resamplings: sign patterns that were asked for.
         n_samples: bootstrap samples behind the ranks.
         n_drawn: how many systems were tested by drawn patterns; None where p is Student's t's.
-        none_can_be_significant: no corrected p can fall below 5 %, whatever the differences.
+        none_can_be_significant: no corrected p could fall below 5 %, even of a system that won every item.
         notes: why a system could not be tested.
     """
 
@@ -283,11 +284,11 @@ def _tests(
     error = paired.spread(differences)
     low, high = error.interval()
     if len(paired.clusters) > 1:
-        outcome, n_drawn = _student(error), None
+        outcome, n_drawn, least = _student(error), None, 0.0
     else:
         by_unit = sum_by_cluster(differences, paired.clusters[0]) if paired.clusters else differences
         outcome = randomisation_test(by_unit, n_resamplings)
-        n_drawn = outcome.n_drawn
+        n_drawn, least = outcome.n_drawn, least_p(len(by_unit), n_resamplings)
     corrected = holm(outcome.p)
     tests = {}
     for column, place in enumerate(others):
@@ -302,7 +303,7 @@ def _tests(
             corrected[column],
             DETECTABLE * float(error.standard_error[column]) if varies else None,
         )
-    return tests, n_drawn, min(holm(outcome.least)) >= SIGNIFICANT
+    return tests, n_drawn, len(others) * least >= SIGNIFICANT  # the least of a family, corrected (Holm)
 
 
 def _student(error: Spread) -> Randomisation:
@@ -313,7 +314,7 @@ def _student(error: Spread) -> Randomisation:
     with np.errstate(invalid="ignore", divide="ignore"):
         statistic = np.abs(error.mean) / error.standard_error
         p = 2 * stdtr(error.degrees, -statistic)
-    return Randomisation([float(value) for value in np.nan_to_num(p, nan=1.0)], [0.0] * len(p), 0)
+    return Randomisation([float(value) for value in np.nan_to_num(p, nan=1.0)], 0)
 
 
 def plural(word: str) -> str:

@@ -40,7 +40,7 @@ def machine_table(words: MachineWords, families: Sequence[FamilyWords]) -> Table
     for family in (family.family for family in families):
         for member in family.members():
             state = "missing" if member.problem else "ok"
-            detail = member.problem or words.needs(family.load(member.name))
+            detail = member.problem.removeprefix("unavailable: ") or words.needs(family.load(member.name))
             findings.append((f"{family.kind} {member.name}", state, detail))
     findings += [("prices of models", "ok", f"yours go to {user_prices_path()}")]
     findings += [("answers of models", "ok", f"kept in {default_store_dir()}")]
@@ -69,11 +69,15 @@ def contract_table(specs: Sequence[StageSpec], families: Sequence[FamilyWords]) 
         if words.contract is None:
             raise UserError(f"{spec} is a {words.family.kind}, for which there is no contract; name another stage.")
         words.create(spec)  # a wrong name or argument is the user's mistake, not a broken contract
+        first: dict[str, str] = {}
         for point in check(_bound(words.contract, words.create, spec, dataset)):
-            rows.append([str(given), point.name, "fails" if point.failure else "holds", point.failure])
+            known = first.setdefault(point.failure, point.name) if point.failure else point.name
+            failure = point.failure if known == point.name else f"the same as {known}"
+            rows.append([str(given), point.name, "fails" if point.failure else "holds", failure])
             n_failed += bool(point.failure)
     columns = [
-        Column("class", "class"),
+        # The title names one class; several are told apart at any width.
+        Column("class", "class", priority=3 if len(specs) == 1 else 1, least=60),
         Column("point", "point", priority=1, least=40),
         Column("state", "state", priority=1),
         Column("failure", "failure", priority=1, wraps=True, optional=True),

@@ -39,13 +39,16 @@ class Randomisation:
 
     Attributes:
         p: two-sided p by system.
-        least: the smallest p that the data and the number of resamplings allow, by system.
         n_drawn: how many systems were tested by drawn patterns; for the others all patterns were counted.
     """
 
     p: list[float]
-    least: list[float]
     n_drawn: int
+
+
+def least_p(n_units: int, n_resamplings: int) -> float:
+    """The p of a system that wins on every unit: the smallest that `randomisation_test` can give."""
+    return 2 / 2**n_units if 2**n_units <= min(n_resamplings, _MOST_PATTERNS) else 1 / (n_resamplings + 1)
 
 
 def randomisation_test(differences: NDArray[np.float64], n_resamplings: int = 100_000) -> Randomisation:
@@ -68,7 +71,7 @@ def randomisation_test(differences: NDArray[np.float64], n_resamplings: int = 10
     n_units, n_systems = differences.shape
     if not n_units:
         raise ValueError("paired values are needed, and there are none")
-    p, least = [1.0] * n_systems, [1.0] * n_systems
+    p = [1.0] * n_systems
     drawn: list[int] = []
     n_counted = min(n_resamplings, _MOST_PATTERNS)
     for system in range(n_systems):
@@ -80,15 +83,15 @@ def randomisation_test(differences: NDArray[np.float64], n_resamplings: int = 10
             continue
         every = ((np.arange(2 ** len(telling))[:, None] >> np.arange(len(telling))) & 1).astype(np.float64)
         extreme = _as_extreme(every, telling[:, None])
-        p[system], least[system] = float(extreme[0] / len(every)), 2 / len(every)
+        p[system] = float(extreme[0] / len(every))
     if drawn:
         tested = differences[:, drawn]
         extreme = np.zeros(len(drawn), dtype=np.int64)
         for patterns in _sign_patterns(n_units, n_resamplings):
             extreme += _as_extreme(patterns, tested)
         for system, number in zip(drawn, extreme, strict=True):
-            p[system], least[system] = (int(number) + 1) / (n_resamplings + 1), 1 / (n_resamplings + 1)
-    return Randomisation(p, least, len(drawn))
+            p[system] = (int(number) + 1) / (n_resamplings + 1)
+    return Randomisation(p, len(drawn))
 
 
 def _as_extreme(patterns: NDArray[np.float64], differences: NDArray[np.float64]) -> NDArray[np.int64]:

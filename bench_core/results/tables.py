@@ -31,6 +31,7 @@ class Column:
         least: a terminal may cut the texts of the column to this many characters, and not further while there is
             another column to leave out. Names that are typed again have a large one.
         wraps: its texts are sentences: too long for the terminal, they go on below themselves instead of being cut.
+        together: columns of one such word are shown or left out together (the ends of an interval, wins and losses).
         best: which of a group's values a terminal shows in bold (`Table.groups`).
     """
 
@@ -41,6 +42,7 @@ class Column:
     priority: int = 2
     least: int = 20
     wraps: bool = False
+    together: str = ""
     best: Literal["highest", "lowest"] | None = None
 
 
@@ -95,7 +97,7 @@ class Table:
             if names.count(name) > 1:
                 raise UserError(f"The column {name} is given twice; give it once.")
         places = [known.index(name) for name in names]
-        columns = [replace(self.columns[place], optional=False, priority=1) for place in places]
+        columns = [replace(self.columns[place], optional=False, priority=1, together="") for place in places]
         return replace(self, columns=columns, rows=[[row[place] for place in places] for row in self.rows])
 
     def for_people(self) -> Table:

@@ -20,7 +20,12 @@ _MARGIN = 2
 _NARROWEST = 4
 """A text that is cut further than this says nothing."""
 _SENTENCE = 72
-"""Where sentences are broken that may go on below themselves, if the terminal leaves room."""
+"""Where sentences are broken that may go on below themselves, before other columns are left out for them."""
+_HEADER_LINES = 2
+"""What a header is folded into at most."""
+_NOTE_LINES = 2
+"""What the names of columns that are not shown take at most, on a terminal of the usual width or more."""
+_USUAL_WIDTH = 80
 
 
 def printable(text: str) -> str:
@@ -57,13 +62,29 @@ def terminal_text(table: Table, width: int | None, styled: bool) -> str:
         shown, headers = _fitted(measured, width - _MARGIN)
     lines = _drawn(table, texts, shown, headers, styled)
     notes = [printable(note) for note in table.notes]
-    left_out = [column.name for index, column in enumerate(table.columns) if index not in dict(shown)]
-    if left_out:
-        notes.append(f"Not shown for want of room: {', '.join(left_out)} (--wide, or --columns NAME,…).")
+    left_out = [_named(column) for index, column in enumerate(table.columns) if index not in dict(shown)]
     title = [printable(table.title)]
     if width is not None:
+        notes += _left_out_note(left_out, width)
         title, notes = ([part for text in texts for part in wrapped(text, width)] for texts in (title, notes))
     return "\n".join([*title, *lines, *notes]).rstrip() + "\n"
+
+
+def _left_out_note(names: Sequence[str], width: int) -> list[str]:
+    """What is not shown, as far as two lines hold the names."""
+    for n_named in range(len(names), -1, -1):
+        more = [f"{len(names) - n_named} more"] if n_named < len(names) else []
+        note = f"Not shown for want of room: {', '.join([*names[:n_named], *more])} (--wide, or --columns NAME,…)."
+        if len(wrapped(note, max(width, _USUAL_WIDTH))) <= _NOTE_LINES:
+            break
+    return [note] if names else []
+
+
+def _named(column: Column) -> str:
+    """A column by its head, with the name that `--columns` takes where that is another."""
+    header = printable(column.header)
+    alike = header.lower().replace(" ", "_") in ("", column.name)
+    return column.name if alike else f"{header} ({column.name})"
 
 
 @dataclass(frozen=True)
@@ -73,8 +94,9 @@ class _Measured:
     Attributes:
         cuttable: its texts may be cut; numbers are not.
         natural: every text and the header on one line, whole.
-        folded: the same with the header's words on lines of their own.
+        folded: the same with the header on two lines, and sentences on several.
         least: what it may be cut to before another column is left out.
+        together: see `Column`.
     """
 
     index: int
@@ -84,6 +106,7 @@ class _Measured:
     natural: int
     folded: int
     least: int
+    together: str
 
 
 def _measure(index: int, column: Column, numeric: bool, texts: Sequence[str]) -> _Measured:
@@ -91,11 +114,22 @@ def _measure(index: int, column: Column, numeric: bool, texts: Sequence[str]) ->
 
     header = printable(column.header)
     widest = max(map(cell_len, texts), default=0)
-    folded = max(widest, *(cell_len(word) for word in header.split() or [""]))
-    if column.wraps:
-        widest, folded = min(widest, _SENTENCE), min(folded, _SENTENCE)
+    folded = max(min(widest, _SENTENCE) if column.wraps else widest, _folded(header))
     least = folded if numeric else min(folded, column.least)
-    return _Measured(index, column.priority, header, not numeric, max(widest, cell_len(header)), folded, least)
+    natural = max(widest, cell_len(header))
+    return _Measured(index, column.priority, header, not numeric, natural, folded, least, column.together)
+
+
+def _folded(header: str) -> int:
+    """The least width at which a header takes no more lines than it may."""
+    from rich.cells import cell_len
+
+    words = header.split()
+    widths = (max(map(cell_len, wrapped(header, width))) for width in range(1, len(header) + 1))
+    longest = max(map(cell_len, words), default=0)
+    return next(
+        (width for width in widths if width >= longest and len(wrapped(header, width)) <= _HEADER_LINES), longest
+    )
 
 
 def _fitted(measured: Sequence[_Measured], room: int) -> tuple[list[tuple[int, int]], list[str]]:
@@ -108,7 +142,7 @@ def _fitted(measured: Sequence[_Measured], room: int) -> tuple[list[tuple[int, i
         worst = max(shown, key=lambda one: (one.priority, one.index))
         cuttable = [one for one in shown if one.cuttable and widths[one.index] > _NARROWEST]
         if worst.priority > 1 and len(shown) > 1:
-            shown.remove(worst)
+            shown = [one for one in shown if one is not worst and not _belong(one, worst)] or [worst]
         elif cuttable:
             widths[max(cuttable, key=lambda one: widths[one.index]).index] -= 1
         elif len(shown) > 1:
@@ -122,6 +156,10 @@ def _fitted(measured: Sequence[_Measured], room: int) -> tuple[list[tuple[int, i
         [(one.index, widths[one.index]) for one in shown],
         ["\n".join(wrapped(one.header, widths[one.index])) for one in shown],
     )
+
+
+def _belong(one: _Measured, other: _Measured) -> bool:
+    return one.together != "" and one.together == other.together
 
 
 def _widen(shown: Sequence[_Measured], widths: dict[int, int], wanted: Mapping[int, int], room: int) -> None:
@@ -158,7 +196,7 @@ def _drawn(
             justify="right" if table.is_numeric(index) else "left",
             width=width,
             no_wrap=not column.wraps,
-            overflow="fold" if column.wraps else "ellipsis",
+            overflow="ellipsis",
         )
     bold = _best_cells(table, texts) if styled else set()
     for number, row in enumerate(texts):

@@ -8,7 +8,7 @@ from bench_core.errors import UserError
 from bench_core.results.intervals import Figure
 from bench_core.results.scores import AnyScores, ItemScores, ReportedScores, with_datasets_told_apart
 from bench_core.results.tables import Cell, Column, Table
-from retrieval_bench.scoring.measures import Measure
+from retrieval_bench.scoring.measures import DEFAULT_MEASURES, TABLE_MEASURES, Measure
 from retrieval_bench.scoring.score import TIE_CUTOFF
 
 _JUDGED = Measure("judged", 10)
@@ -20,15 +20,16 @@ def scores_table(runs: Sequence[AnyScores], measures: Sequence[Measure]) -> Tabl
     """One row a run: the first measure with its interval, the others' means, ties at the cut-off."""
     runs = with_datasets_told_apart(runs)
     first = measures[0]
+    priority = 2 if tuple(measures) in (TABLE_MEASURES, DEFAULT_MEASURES) else 1  # those that were asked for
     columns = [
-        Column("dataset", "dataset", priority=1, least=12),
-        Column("system", "system", priority=1, least=28),
+        Column("dataset", "dataset", priority=1, least=40),
+        Column("system", "system", priority=1, least=60),
         Column(str(first), first.header, priority=1, best="highest"),
         Column(f"{first}_low", "95 % from", priority=1),
         Column(f"{first}_high", "to", priority=1),
         Column("n_queries", "queries"),
         Column(f"{first}_standard_error", "±SE", priority=4),
-        *(Column(str(measure), measure.header, best="highest") for measure in measures[1:]),
+        *(Column(str(measure), measure.header, priority=priority, best="highest") for measure in measures[1:]),
         Column(f"ties_at_{TIE_CUTOFF}", f"ties@{TIE_CUTOFF}", priority=3),
     ]
     rows = [_row(run, measures) for run in runs]
@@ -61,15 +62,11 @@ def _figure(run: AnyScores, measure: Measure) -> Figure:
 
 def _notes(runs: Sequence[AnyScores], measures: Sequence[Measure]) -> list[str]:
     estimators = {_figure(run, measures[0]).estimator for run in runs if isinstance(run, ItemScores)} - {""}
-    made = " or ".join(sorted(estimators, reverse=True)) or "none, for nothing varies"
-    notes = [
-        "Means over all judged queries; one that a run does not answer counts 0.",
-        f"95 %: interval of {measures[0].header} over queries ({made}); ±SE: its standard error. ties@{TIE_CUTOFF}: "
-        f"queries where equal scores stand on both sides of rank {TIE_CUTOFF}, decided by doc_id as trec_eval does.",
-    ]
+    made = " or ".join(sorted(estimators, reverse=True))
+    notes = [f"Means over all judged queries, 0 where nothing is found{f'; 95 %: {made}' if made else ''}."]
     for run in runs:
-        gaps = _gaps(run) if isinstance(run, ItemScores) else [run.why_no_interval]
-        notes.extend(note for note in [*run.notes, *gaps] if note not in notes)
+        notes += [*run.notes, *([] if isinstance(run, ItemScores) else [run.why_no_interval])]
+    notes = list(dict.fromkeys([*notes, *_gaps([run for run in runs if isinstance(run, ItemScores)])]))
     n_older = sum(isinstance(run, ItemScores) and run.older for run in runs)
     if n_older:
         notes.append(f"Scores of {n_older} rows were written by an earlier version; they are read as they stand.")
@@ -105,15 +102,20 @@ def per_query_table(run: ItemScores) -> Table:
     rows: list[list[Cell]] = [
         [query_id, *(by_query[query_id] for by_query in run.values.values())] for query_id in query_ids
     ]
-    return Table(f"{run.system} on {run.dataset}", columns, rows, _gaps(run))
+    return Table(f"{run.system} on {run.dataset}", columns, rows, _gaps([run]))
 
 
-def _gaps(run: ItemScores) -> list[str]:
-    gaps = []
-    if run.counts["missing"]:
-        gaps.append(
-            f"{run.system} on {run.dataset}: nothing found for {run.counts['missing']} judged queries (counted 0)."
-        )
-    if run.counts["unjudged"]:
-        gaps.append(f"{run.system} on {run.dataset}: {run.counts['unjudged']} unjudged queries left out.")
-    return gaps
+def _gaps(runs: Sequence[ItemScores]) -> list[str]:
+    """What is not in the means, or counts 0; systems of which the same is to be said share a sentence."""
+    systems: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        missing, unjudged = run.counts["missing"], run.counts["unjudged"]
+        if missing:
+            said = f"nothing found for {missing} judged queries (counted 0)"
+            systems.setdefault((run.dataset, said), []).append(run.system)
+        if unjudged:
+            systems.setdefault((run.dataset, f"{unjudged} unjudged queries left out"), []).append(run.system)
+    return [
+        f"{' and '.join(names) if len(names) < 3 else ', '.join(names)} on {dataset}: {said}."
+        for (dataset, said), names in systems.items()
+    ]

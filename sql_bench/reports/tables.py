@@ -35,9 +35,9 @@ def scores_table(systems: Sequence[AnyScores]) -> Table:
     systems = with_datasets_told_apart(systems)
     figures = _figure_names(systems)
     columns = [
-        Column("dataset", "dataset", priority=1, least=12),
-        Column("comparator", "comparator", priority=1, least=9),
-        Column("system", "system", priority=1, least=16),
+        Column("dataset", "dataset", priority=1, least=40),
+        Column("comparator", "comparator", priority=1, least=40),
+        Column("system", "system", priority=1, least=60),
         Column("n", "N", priority=1),
         Column(EX.key, EX.header, EX.decimals, priority=1, best="highest"),
         Column("ex_low_percent", "95 % from", 2, priority=1),
@@ -93,9 +93,9 @@ def _scores_row(system: AnyScores, figures: Sequence[str]) -> list[Cell]:
 def _notes(systems: Sequence[AnyScores]) -> list[str]:
     scored = [system for system in systems if isinstance(system, ItemScores)]
     estimators = {found.estimator for system in scored if (found := system.figure(EX.name)) and found.estimator}
+    made = " or ".join(sorted(estimators))
     notes = [
-        "EX: correct / N, where N counts the questions whose gold ran. EX upper: undetermined and untranslatable "
-        f"counted as right. Intervals: {' or '.join(sorted(estimators)) or 'none'}, 95 %.",
+        f"EX: correct / N, the questions whose gold ran{f'; 95 %: {made}' if made else ''}.",
     ]
     for system in systems:
         notes += _notes_on(system) if isinstance(system, ItemScores) else [*system.notes, system.why_no_interval]
@@ -112,9 +112,8 @@ def _notes_on(system: ItemScores) -> list[str]:
         notes.append(f"{dataset}: not in N for want of a gold result: {_listed(counted.outside)}.")
     if counted.n_unanswerable:
         notes.append(
-            f"{dataset}: what cannot be answered ({counted.n_unanswerable} of {system.counts['questions']} questions) "
-            "is not in N; correct abstentions and statements given all the same have columns of their own, reliability "
-            "scores are in scores.json."
+            f"{dataset}: {counted.n_unanswerable} of {system.counts['questions']} questions are not in N, having no "
+            "answer."
         )
     if counted.gold_contents:
         notes.append(
@@ -154,7 +153,7 @@ def per_question_table(systems: Sequence[ItemScores]) -> Table:
         row: list[Cell] = [found[0].question_id]
         for item in found:
             difference = item.verdict.difference
-            row += [item.verdict.kind.value, difference.value if difference else None, item.verdict.detail]
+            row += [item.verdict.kind.value, difference.value if difference else None, item.verdict.detail or None]
         rows.append(row)
     return Table(f"{systems[0].system} on {systems[0].dataset}", columns, rows)
 

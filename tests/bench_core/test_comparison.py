@@ -111,6 +111,14 @@ def test_so_few_items_that_none_could_be_significant_is_said():
     comparison = compare([base, other], EX)
     assert comparison.none_can_be_significant and "None could be significant" in notes(comparison)
     assert not compare([system("base", [0.0] * 6), system("other", [1.0] * 6)], EX).none_can_be_significant
+    third = system("third", [1.0] * 6)
+    assert compare([system("base", [0.0] * 6), system("other", [1.0] * 6), third], EX).none_can_be_significant
+
+
+def test_questions_on_which_two_agree_count_for_what_could_be_significant():
+    """Of 20 questions they differ on one; had one won all 20, p would be 2 / 2^20."""
+    comparison = compare([system("base", [1.0] * 20), system("other", [0.0] + [1.0] * 19)], EX)
+    assert comparison.rows[0].test.p == 1.0 and "None could be" not in notes(comparison)
 
 
 def test_reported_figures_are_compared_by_difference_alone():

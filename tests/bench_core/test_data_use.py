@@ -187,8 +187,8 @@ def test_cells_carry_what_the_user_said_as_text():
 def test_exports_need_the_users_word():
     check_export("a.gz", ["public", "public"], allowed=False)
     for accesses, named in (
-        (["public", "credentialed"], "1 made of credentialed"),
-        ([None, None], "2 that do not say"),
+        (["public", "credentialed"], "made of credentialed data: 1"),
+        ([None, None], "not known of which data: 2"),
     ):
         with pytest.raises(UserError, match=f"{named}.*--credentialed"):
             check_export("a.gz", accesses, allowed=False)
@@ -231,19 +231,19 @@ def test_stored_answers_know_that_they_are_of_credentialed_data(tmp_path):
     asked("Patient Smith", None)
     keys = {stored.key for stored in store}
     assert [stored.access for stored in store].count("public") == 1
-    with pytest.raises(UserError, match="1 that do not say"):
+    with pytest.raises(UserError, match="not known of which data: 1"):
         store.export(tmp_path / "a.gz")
     asked("Patient Smith", "credentialed")  # the same answer, now used for credentialed data
     asked("Patient Smith", "public")
     assert {stored.access for stored in store} == {"public", "credentialed"}
     assert {stored.key for stored in store} == keys
-    with pytest.raises(UserError, match="1 made of credentialed data"):
+    with pytest.raises(UserError, match="made of credentialed data: 1"):
         store.export(tmp_path / "a.gz")
     assert not (tmp_path / "a.gz").exists()
     assert store.export(tmp_path / "a.gz", may_be_credentialed=True) == 2
     assert (tmp_path / "a.gz").stat().st_mode & 0o777 == 0o600
     other = ResponseStore(tmp_path / "other")
     other.import_archive(tmp_path / "a.gz")
-    with pytest.raises(UserError, match="1 made of credentialed data"):
+    with pytest.raises(UserError, match="made of credentialed data: 1"):
         other.export(tmp_path / "b.gz")
     assert all(path.stat().st_mode & 0o077 == 0 for path in Path(tmp_path / "other").rglob("*.json"))

@@ -28,9 +28,18 @@ WIDE = Table(
 
 
 def rows_of(text: str) -> list[str]:
+    return parts_of(text)[1]
+
+
+def head_of(text: str) -> list[str]:
+    """The lines of the headers, below a title of one line."""
+    return parts_of(text)[0][1:]
+
+
+def parts_of(text: str) -> tuple[list[str], list[str]]:
     lines = text.splitlines()
     rule = next(number for number, line in enumerate(lines) if line.startswith("──"))
-    return lines[rule + 1 :]
+    return lines[:rule], lines[rule + 1 :]
 
 
 @pytest.mark.parametrize("width", [*WIDTHS, 40, 20])
@@ -58,8 +67,30 @@ def test_what_is_left_out_is_named_and_the_least_goes_first():
 
 
 def test_a_wider_terminal_shows_no_fewer_columns():
-    shown = [WIDE.render("rich", width).count("measure") for width in WIDTHS]
+    shown = [" ".join(head_of(WIDE.render("rich", width))).count("measure") for width in WIDTHS]
     assert shown == sorted(shown) and shown[0] < shown[-1]
+
+
+def test_names_are_whole_before_columns_of_less_weight_get_room():
+    name = "replay,path=careful,and=more"
+    columns = [Column("name", "name", priority=1, least=60), *(Column(f"c{n}", f"column {n}") for n in range(9))]
+    table = Table("t", columns, [[name, *range(9)]])
+    for width in (40, 60, 80):
+        assert name in rows_of(table.render("rich", width))[0]
+    assert "…" in rows_of(table.render("rich", 20))[0]
+
+
+def test_a_header_takes_two_lines_at_most():
+    columns = [Column(f"c{n}", "EX (non-trivial gold) %") for n in range(9)]
+    text = Table("t", columns, [[1.0] * 9]).render("rich", 80)
+    assert len(head_of(text)) == 2 and "Not shown" in text
+
+
+def test_columns_that_belong_together_are_left_out_together():
+    ends = [Column("low", "from", together="interval"), Column("high", "to", together="interval")]
+    table = Table("t", [Column("a", "a", priority=1, least=20), *ends], [["x" * 20, 0.5, 0.5]])
+    assert "Not shown for want of room: from (low), to (high)" in table.render("rich", 33).replace("\n", " ")
+    assert "from" in head_of(table.render("rich", 50))[0]
 
 
 def test_long_text_is_cut_and_the_cut_is_shown():
@@ -74,6 +105,13 @@ def test_sentences_go_on_below_themselves_at_word_ends():
     text = table.render("rich", 80)
     assert text.count("sentence") == 20 and "…" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_sentences_use_the_width_there_is_and_a_word_longer_than_it_is_cut():
+    table = Table("t", [Column("a", "a"), Column("b", "b", wraps=True)], [["name", "words " * 30], ["hash", "f" * 100]])
+    assert len(rows_of(table.render("rich", 200))) == 2
+    narrow = rows_of(table.render("rich", 80))
+    assert narrow[-1].startswith(" hash") and narrow[-1].endswith("f…")
 
 
 def test_notes_are_broken_between_words():
