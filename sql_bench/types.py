@@ -129,6 +129,9 @@ class Variant(StrEnum):
     AS_WRITTEN = "as_written"
     WITH_SORT_KEYS = "with_sort_keys"  # the outermost ORDER BY's keys come back beside each row
     WITHOUT_LIMIT = "without_limit"  # the outermost LIMIT and OFFSET taken off, sort keys beside each row
+    # The outermost OFFSET taken off, and a LIMIT that lets through one row more and, where the query is ordered, all
+    # rows that tie with the last one; sort keys beside each row.
+    LONGER_LIMIT = "longer_limit"
 
 
 @dataclass(frozen=True)
@@ -147,9 +150,10 @@ class StatementShape:
         canonical_sql: the statement regenerated from its tree in the source dialect; equal texts, same statement.
         ordered: the outermost query has an ORDER BY.
         limit: its LIMIT, if it has a literal one.
+        offset: its OFFSET: 0 if it has none, None if it has no literal one.
         has_limit: it has any LIMIT, OFFSET, FETCH or sample clause.
-        duplicate_free: it cannot return duplicates (DISTINCT, GROUP BY with all keys projected, set operation without
-            ALL, an aggregate without GROUP BY).
+        duplicate_free: it cannot return duplicates because of DISTINCT, GROUP BY with all keys projected, or a set
+            operation without ALL; an aggregate without GROUP BY is not meant.
         unordered_aggregate: projects ARRAY_AGG, STRING_AGG or the like without an ORDER BY of its own.
         volatile: it may give another result each time it runs: RAND, UUIDs, samples.
         reads_clock: it asks for the day or the time, which is that of the run's `as_of`.
@@ -163,6 +167,16 @@ class StatementShape:
     unordered_aggregate: bool = False
     volatile: bool = False
     reads_clock: bool = False
+    offset: int | None = 0
+
+    @property
+    def has_plain_limit(self) -> bool:
+        """Whether rows are cut by a literal LIMIT, behind a literal OFFSET if any."""
+        return self.has_limit and self.limit is not None and self.offset is not None
+
+    def exhausted_by(self, n_rows: int) -> bool:
+        """Whether so many rows show that the LIMIT leaves none out."""
+        return self.has_plain_limit and self.offset == 0 and self.limit is not None and n_rows < self.limit
 
 
 @dataclass(frozen=True)
@@ -171,6 +185,8 @@ class ExecutionResult:
 
     Attributes:
         complaints: why the source dialect's own engine would reject the statement though this one ran it.
+        key_columns: the columns, from 0, that are sort keys; known where `sort_keys` are.
+        cut: the LIMIT that a variant put in place of the statement's own may have left rows out.
     """
 
     outcome: Outcome
@@ -182,6 +198,8 @@ class ExecutionResult:
     shape: StatementShape | None = None
     complaints: tuple[str, ...] = ()
     seconds: float = 0.0
+    key_columns: tuple[int, ...] = ()
+    cut: bool = False
 
 
 class SqlBackend(Stage, Protocol):
@@ -189,7 +207,10 @@ class SqlBackend(Stage, Protocol):
 
     def describe(self) -> Mapping[str, Json]: ...
 
-    def execute(self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN) -> ExecutionResult: ...
+    def execute(
+        self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN, limit: int | None = None
+    ) -> ExecutionResult:
+        """Run one form of a statement; `limit` says how many rows a LONGER_LIMIT lets through."""
 
     def close(self) -> None: ...
 
@@ -253,6 +274,7 @@ class Evidence:
     as_written: ExecutionResult
     with_sort_keys: ExecutionResult | None = None
     without_limit: ExecutionResult | None = None
+    longer_limit: ExecutionResult | None = None
 
 
 @dataclass(frozen=True)
@@ -269,12 +291,24 @@ class Verdict:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
+QUESTION_FIELDS = frozenset({"question_id", "text", "golds", "answer", "labels", "rules", "stated_limits"})
+"""Fields of a question; `stated_limits` are those of its safety limits that its text states."""
+
+
 class Comparator(Stage, Protocol):
     """Decides whether two results that both ran (`Outcome.OK`) answer a question alike."""
 
     @property
     def needs(self) -> frozenset[Variant]:
-        """The variants of a statement's result that it looks at beside the one as written."""
+        """The variants of a statement's result that it looks at beside the one as written.
+
+        LONGER_LIMIT stands for what is needed of a LIMIT: the result without it comes too where the rows that it leaves
+        out count and no order says which those are.
+        """
+
+    @property
+    def question_fields(self) -> frozenset[str]:
+        """What of a question a verdict hangs on, beside the two results: names of `QUESTION_FIELDS`."""
 
     def describe(self) -> Mapping[str, Json]: ...
 

@@ -77,6 +77,8 @@ def result_to_json(result: ExecutionResult) -> dict[str, Json]:
         "shape": None if result.shape is None else asdict(result.shape),
         "complaints": list(result.complaints),
         "seconds": result.seconds,
+        "key_columns": list(result.key_columns),
+        "cut": result.cut,
     }
 
 
@@ -97,6 +99,8 @@ def result_from_json(content: Any) -> ExecutionResult:
         shape=None if content["shape"] is None else StatementShape(**content["shape"]),
         complaints=tuple(content["complaints"]),
         seconds=content["seconds"],
+        key_columns=tuple(content.get("key_columns", ())),  # an earlier version had neither
+        cut=bool(content.get("cut", False)),
     )
 
 

@@ -101,22 +101,25 @@ class DuckDbBackend(StageBase):
             **({"as_of": self._as_of} if self._as_of is not None else {}),
         }
 
-    def execute(self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN) -> ExecutionResult:
+    def execute(
+        self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN, limit: int | None = None
+    ) -> ExecutionResult:
         """Run one statement. Thread-safe: one at a time.
 
         A worker that dies without a limit's doing says nothing of the statement: it is tried again on a new one, while
         no other statement of this process runs (docs/rules/executing.md E2.5).
         """
+        request = json.dumps({"sql": sql, "limits": asdict(limits), "variant": variant.value, "limit": limit}).encode()
         with self._lock:
             started = time.perf_counter()
             try:
                 try:
                     with _TRAFFIC.among_others():
-                        return self._ask(sql, limits, variant)
+                        return self._ask(request, limits)
                 except _Died as first:
                     self._drop_worker()
                     with _TRAFFIC.alone():
-                        return self._ask_again(sql, limits, variant, first.status)
+                        return self._ask_again(request, limits, first.status)
             except _WorkerGone as gone:
                 self._drop_worker()
                 seconds = time.perf_counter() - started
@@ -135,12 +138,12 @@ class DuckDbBackend(StageBase):
     ) -> None:
         self.close()
 
-    def _ask_again(self, sql: str, limits: Limits, variant: Variant, first: int) -> ExecutionResult:
+    def _ask_again(self, request: bytes, limits: Limits, first: int) -> ExecutionResult:
         """The second and last try of a statement whose worker died; what was free before it decides, if it dies too."""
         free = free_memory_bytes()
         may_take = limits.memory_bytes + ADDRESS_SPACE_ABOVE_MEMORY_BYTES
         try:
-            return self._ask(sql, limits, variant)
+            return self._ask(request, limits)
         except _Died as second:
             if second.status == first and second.was_running and (free is None or free > may_take):
                 message = f"the statement ended its process twice ({_shown_status(first)})"
@@ -151,10 +154,9 @@ class DuckDbBackend(StageBase):
             )
             raise _WorkerGone(Outcome.BACKEND_ERROR, reason) from None
 
-    def _ask(self, sql: str, limits: Limits, variant: Variant) -> ExecutionResult:
+    def _ask(self, request: bytes, limits: Limits) -> ExecutionResult:
         worker = self._running_worker(limits)
-        request = {"sql": sql, "limits": asdict(limits), "variant": variant.value}
-        result = worker.execute(json.dumps(request).encode(), limits)
+        result = worker.execute(request, limits)
         return self._with_remedy(result) if result.outcome is Outcome.BACKEND_ERROR else result
 
     def _with_remedy(self, result: ExecutionResult) -> ExecutionResult:

@@ -72,7 +72,8 @@ def main() -> None:
         request = requests.get()
         limits = Limits(**request["limits"])
         _limit_cpu(limits.timeout_s)
-        result, usable = _execute(engine, settings, request["sql"], limits, Variant(request["variant"]))
+        form = Variant(request["variant"]), request["limit"]
+        result, usable = _execute(engine, settings, request["sql"], limits, form)
         try:
             write_frame(responses_fd, _encode(result, limits))
         except OSError:
@@ -87,10 +88,11 @@ def _settings(content: dict[str, Any]) -> EngineSettings:
 
 
 def _execute(
-    engine: DuckDbEngine, settings: EngineSettings, sql: str, limits: Limits, variant: Variant
+    engine: DuckDbEngine, settings: EngineSettings, sql: str, limits: Limits, form: tuple[Variant, int | None]
 ) -> tuple[ExecutionResult, bool]:
     """One statement's result, and whether the engine can go on."""
     started = time.perf_counter()
+    variant, limit = form
     dialect = settings.dialect
     as_of = datetime.datetime.fromisoformat(settings.as_of) if settings.as_of else None
     deadline = Deadline(limits.timeout_s)
@@ -103,7 +105,7 @@ def _execute(
         shape = shape_of(query, dialect)
         if dialect == "bigquery" and variant is Variant.AS_WRITTEN:
             complaints = bigquery_complaints(sql, query, engine.schema)
-        translation = translate(query, dialect, engine.schema, variant, as_of)
+        translation = translate(query, dialect, engine.schema, variant, as_of, limit)
         engine.check(translation.sql)
         columns, rows = engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
         if dialect == "bigquery":
@@ -135,7 +137,8 @@ def _with_sort_keys(result: ExecutionResult, translation: Translation) -> Execut
         return result
     rows, sort_keys = keys.split(result.rows)
     columns = result.columns[: len(result.columns) - keys.n_added]
-    return replace(result, columns=columns, rows=rows, sort_keys=sort_keys)
+    key_columns = tuple(place for place in keys.places if place >= 0)
+    return replace(result, columns=columns, rows=rows, sort_keys=sort_keys, key_columns=key_columns)
 
 
 def _encode(result: ExecutionResult, limits: Limits) -> bytes:

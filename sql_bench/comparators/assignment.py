@@ -7,8 +7,10 @@ right numbers of both at every step. The search is exact and takes a bounded num
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from sql_bench.comparators.coding import CodedTable, CodedTables, Codes, encode
 from sql_bench.comparators.columns import Slot
-from sql_bench.comparators.equality import ValueRules
+from sql_bench.comparators.equality import ValueRules, canonical
 from sql_bench.comparators.limits import Reading
 from sql_bench.comparators.matching import Budget, can_pair_all, each_has_equal, fuzzy_rows, refine
 
@@ -24,6 +26,15 @@ _STEPS_PER_CALL = 300
 """What one numpy call on few rows costs, in rows."""
 
 Pair = tuple[int, int]
+
+
+class Repeats(Enum):
+    """How often a row of gold's may stand in the prediction (docs/rules/comparing.md C2)."""
+
+    AS_IN_GOLD = "as often as in gold"
+    AS_IN_GOLD_OR_ONCE = "as often as in gold, or once"
+    FOLDED = "any number of times, as long as further columns tell the rows apart"
+    FREE = "any number of times"
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,13 @@ class CodedReading:
         one, other = ([int(_scrambled(codes).sum()) for codes in table.codes] for table in (self.gold, self.predicted))
         return one, other
 
+    @cached_property
+    def whole_repeats(self) -> NDArray[np.int64]:
+        """For each predicted row how many are equal to it in every column, those beyond gold's too."""
+        rows = [tuple(canonical(cell, self.rules) for cell in row) for row in self.reading.predicted_rows]
+        n_equal = Counter(rows)
+        return np.fromiter((n_equal[row] for row in rows), np.int64, len(rows))
+
     @property
     def gold(self) -> CodedTable:
         return self.coded.tables[0]
@@ -83,13 +101,14 @@ class Search:
 
     Args:
         coded: the reading.
-        as_set: rows are compared as sets: how often one occurs does not matter.
+        repeats: how often a row may occur.
         budget: how long to look.
         in_order: order counts where the reading has one.
     """
 
-    def __init__(self, coded: CodedReading, *, as_set: bool, budget: Budget, in_order: bool = True) -> None:
-        self._coded, self._as_set, self._budget = coded, as_set, budget
+    def __init__(self, coded: CodedReading, *, repeats: Repeats, budget: Budget, in_order: bool = True) -> None:
+        self._coded, self._repeats, self._budget = coded, repeats, budget
+        self._counts_rows = repeats is Repeats.AS_IN_GOLD
         reading = coded.reading
         self._n_gold, self._n_predicted = coded.gold.n_rows, coded.predicted.n_rows
         self._required = np.asarray(reading.required, dtype=np.bool_).reshape(-1)
@@ -104,7 +123,7 @@ class Search:
             BudgetSpent: there were too many ways to try.
         """
         reading = self._coded.reading
-        if not self._as_set and reading.n_rows is not None and self._n_predicted != reading.n_rows:
+        if self._counts_rows and reading.n_rows is not None and self._n_predicted != reading.n_rows:
             return None
         start = self._first_classes()
         candidates = [[pair for pair in slot.pairs if self._may_agree(start, pair)] for slot in slots]
@@ -117,7 +136,7 @@ class Search:
     def _may_agree(self, start: Codes, pair: Pair) -> bool:
         """Whether two columns by themselves have the same cells; the sums of their codes tell most that have not."""
         gold_sums, predicted_sums = self._coded.code_sums
-        whole = not self._as_set and self._coded.reading.only_gold and bool(self._required.all())
+        whole = self._counts_rows and self._coded.reading.only_gold and bool(self._required.all())
         if whole and gold_sums[pair[0]] != predicted_sums[pair[1]]:
             return False
         return self._agree(self._split(start, pair))
@@ -159,7 +178,7 @@ class Search:
 
     def _first_classes(self) -> Codes:
         """All rows in one class, or in a bag with an order one for each rank: the n-th row must be of the n-th rank."""
-        if self._as_set or self._ranks is None:
+        if not self._counts_rows or self._ranks is None:
             return np.zeros(self._n_gold + self._n_predicted, dtype=np.int64)
         gold_ranks, expected_ranks = self._ranks
         return refine(np.concatenate((gold_ranks, expected_ranks)), np.zeros(1, np.int64), 1)
@@ -171,8 +190,11 @@ class Search:
 
     def _agree(self, classes: Codes) -> bool:
         """Whether no class has too few or too many rows; necessary, and enough but for fuzzy codes and ordered sets."""
-        counts = self._counts(classes)
-        there, required, found = (np.minimum(count, 1) for count in counts) if self._as_set else counts
+        there, required, found = self._counts(classes)
+        if not self._counts_rows:
+            required = np.minimum(required, 1)
+        if self._repeats in (Repeats.FOLDED, Repeats.FREE):
+            there, found = np.minimum(there, 1), np.minimum(found, 1)
         return bool((required <= found).all() and (not self._coded.reading.only_gold or (found <= there).all()))
 
     def _counts(self, classes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -186,9 +208,27 @@ class Search:
 
     def _holds(self, classes: Codes, pairs: Sequence[Pair]) -> bool:
         """Whether the rows agree under all chosen columns, cells of fuzzy codes looked at again."""
-        if self._as_set and not (self._enough_rows(classes) and self._follows(classes)):
+        if not self._counts_rows and not (self._enough_rows(classes) and self._follows(classes)):
             return False
-        return self._agree(classes) and self._fuzzy_rows_agree(classes, pairs)
+        return self._agree(classes) and self._fuzzy_rows_agree(classes, pairs) and self._repeats_hold(classes, pairs)
+
+    def _repeats_hold(self, classes: Codes, pairs: Sequence[Pair]) -> bool:
+        """Whether no row stands there more often than it may, once all columns are chosen."""
+        there, required, found = self._counts(classes)
+        if self._repeats is Repeats.AS_IN_GOLD_OR_ONCE:
+            decided = (required == there) & ~self._fuzzy_classes(classes, pairs)
+            return bool(((found == there) | (found == 1) | ~decided).all())
+        if self._repeats is Repeats.FOLDED:
+            most = np.maximum(there, 1)[classes[self._n_gold :]]
+            return bool((self._coded.whole_repeats <= most).all())
+        return True
+
+    def _fuzzy_classes(self, classes: Codes, pairs: Sequence[Pair]) -> NDArray[np.bool_]:
+        """For each class whether rows of it may differ."""
+        is_fuzzy = np.zeros(int(classes.max(initial=-1)) + 1, dtype=np.bool_)
+        for gold_column, _ in pairs:
+            is_fuzzy[classes[: self._n_gold][self._coded.coded.is_fuzzy[self._coded.gold.codes[gold_column]]]] = True
+        return is_fuzzy
 
     def _enough_rows(self, classes: Codes) -> bool:
         """With a LIMIT, as sets: the rows beyond those required must be a choice of as many rows as gold has."""
@@ -229,10 +269,11 @@ class Search:
         found = fuzzy_rows(coded, predicted, classes[self._n_gold :], [other for _, other in fuzzy])
         there = fuzzy_rows(coded, gold, gold_classes, gold_columns)
         required = fuzzy_rows(coded, gold, gold_classes, gold_columns, self._required)
-        fits = each_has_equal if self._as_set else can_pair_all
+        covers = can_pair_all if self._counts_rows else each_has_equal
+        fits = each_has_equal if self._repeats in (Repeats.FOLDED, Repeats.FREE) else can_pair_all
         # A pairing that takes in all required rows and one that takes in all predicted rows make one that does both
         # (Mendelsohn and Dulmage 1958).
-        lower = all(fits(cells, found[number], self._coded.rules, self._budget) for number, cells in required.items())
+        lower = all(covers(cells, found[number], self._coded.rules, self._budget) for number, cells in required.items())
         return lower and (
             not self._coded.reading.only_gold
             or all(fits(cells, there[number], self._coded.rules, self._budget) for number, cells in found.items())

@@ -12,7 +12,7 @@ from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.returns import Returned, json_object, kind_of
 from bench_core.plugins.stage import StageBase
-from sql_bench.types import Comparator, Evidence, Question, Variant, Verdict, VerdictKind
+from sql_bench.types import QUESTION_FIELDS, Comparator, Evidence, Question, Variant, Verdict, VerdictKind
 
 
 class ComparatorBase(StageBase, ABC):
@@ -24,8 +24,13 @@ class ComparatorBase(StageBase, ABC):
         def needs(self) -> frozenset[Variant]:
             """See `sql_bench.types.Comparator`."""
 
+        @property
+        def question_fields(self) -> frozenset[str]:
+            """See `sql_bench.types.Comparator`."""
+
     else:
         needs = frozenset()
+        question_fields = QUESTION_FIELDS
 
     def describe(self) -> Mapping[str, Json]:
         """Class and arguments; the suite adds a hash of the source you wrote."""
@@ -69,6 +74,14 @@ def variants(found: Returned) -> frozenset[Variant]:
     return frozenset(value)
 
 
+def question_fields(found: Returned) -> frozenset[str]:
+    """The check of `question_fields`."""
+    value = found.value
+    if not isinstance(value, frozenset | set) or not value <= QUESTION_FIELDS:
+        raise found.unfit(f"is {kind_of(value)}; it must be a frozenset of {', '.join(sorted(QUESTION_FIELDS))}")
+    return frozenset(value)
+
+
 COMPARATORS = Family(
     kind="comparator",
     builtins={
@@ -80,7 +93,7 @@ COMPARATORS = Family(
     contract=Contract(
         protocol=Comparator,
         base=ComparatorBase,
-        returns={"describe": json_object, "compare": verdict, "needs": variants},
+        returns={"describe": json_object, "compare": verdict, "needs": variants, "question_fields": question_fields},
         tests="sql_bench.testing:ComparatorContract",
     ),
 )

@@ -28,6 +28,7 @@ class BiomedSqlComparator(ComparatorBase):
 
     is_remote = False
     needs: frozenset[Variant] = frozenset()
+    question_fields = frozenset({"question_id"})
 
     def __init__(self, empty_sets_agree: bool = True, identifiers_only: bool = True) -> None:
         self.empty_sets_agree = empty_sets_agree

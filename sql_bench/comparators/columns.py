@@ -88,7 +88,7 @@ def _anchored(
         for position in positions
         if name not in named or len(positions) > 1
     ]
-    slots += [Slot(tuple((position, other) for other in range(len(predicted)))) for position in anywhere]
+    slots += [_anywhere(gold, position, predicted, range(len(predicted))) for position in anywhere]
     missing = "" if len(slots) <= len(predicted) else _too_few(len(predicted), len(slots))
     return ColumnPlan(
         tuple(anchors), tuple(named.values()), tuple(slots), missing, dropped=len(anchors) < len(gold_identifiers)
@@ -108,8 +108,15 @@ def _free(
     if by_name:
         slots = [Slot(((positions[0], found_places[name][0]),)) for name, positions in gold_places.items()]
     else:
-        slots = [Slot(tuple((one, other) for other in offered)) for one in kept]
+        slots = [_anywhere(gold, one, predicted, offered) for one in kept]
     return ColumnPlan((), tuple(slots), tuple(slots), dropped=dropped)
+
+
+def _anywhere(gold: Sequence[Column], position: int, predicted: Sequence[Column], offered: Sequence[int]) -> Slot:
+    """A slot for any of the predicted columns, those of the same name first: equal columns are told apart by it."""
+    name = gold[position].name.casefold()
+    named_first = sorted(offered, key=lambda other: predicted[other].name.casefold() != name)
+    return Slot(tuple((position, other) for other in named_first))
 
 
 def _others(columns: Sequence[Column], identifiers: Sequence[IdentifierColumn]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sql_bench.comparators.assignment import Repeats
 from sql_bench.comparators.match import Match, contained
 from sql_bench.comparators.matching import BudgetSpent
 from sql_bench.types import Difference, VerdictKind
@@ -31,8 +32,9 @@ def name_difference(match: Match) -> NamedDifference:
     """The difference of a match that does not agree; a question that its search budget cannot answer counts as no."""
     plan, reading = match.plan, match.reading
     anchored = bool(plan.identifiers)
-    limits_allow = reading.if_right.kind is not VerdictKind.WRONG
-    as_set = limits_allow and _answer(match.agrees_as_set)
+    if_right = reading.if_right
+    limits_allow = if_right.kind is not VerdictKind.WRONG or if_right.difference is Difference.ORDER_ONLY
+    as_set = if_right.kind is not VerdictKind.WRONG and _answer(match.agrees_as_set)
     if anchored and _answer(match.rows_agree):
         if _answer(_loosely_typed(match).agrees):
             return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values", rows_agree=True)
@@ -45,7 +47,7 @@ def name_difference(match: Match) -> NamedDifference:
         return NamedDifference(Difference.ORDER_ONLY, detail, agrees_as_set=as_set)
     if reading.cut and _has_fewer_rows(match) and _answer(match.of(contained(reading)).rows_agree):
         return NamedDifference(Difference.CUT_SHORT, f"right as far as it goes, {_count(match)}")
-    if limits_allow and not match.as_set and _answer(lambda: match.rows_agree(as_set=True)):
+    if limits_allow and _answer(lambda: match.rows_agree(repeats=Repeats.FREE)):
         detail = f"the same rows another number of times, {_count(match)}"
         return NamedDifference(Difference.DUPLICATES_ONLY, detail, agrees_as_set=as_set)
     if _answer(_loosely_typed(match).rows_agree):
@@ -65,7 +67,9 @@ def _answer(question: Callable[[], bool]) -> bool:
 
 
 def _loosely_typed(match: Match) -> Match:
-    rules = replace(match.rules, numbers_as_text=True, dates_as_text=True, booleans_as_numbers=True)
+    rules = replace(
+        match.rules, numbers_as_text=True, dates_as_text=True, booleans_as_numbers=True, dates="as_instants"
+    )
     return match.under(rules)
 
 

@@ -39,6 +39,8 @@ class ValueRules:
         numbers_as_text: a text that is written like a number counts as that number.
         dates_as_text: a text that is written like an ISO date or timestamp counts as one.
         booleans_as_numbers: true and false count as 1 and 0.
+        dates: `by_type` keeps DATE, DATETIME and TIMESTAMP apart; `as_instants` makes a date its midnight and a zoned
+            timestamp the DATETIME of UTC, as BigQuery's casts between them do.
     """
 
     relative_tolerance: float = 1e-6
@@ -47,6 +49,7 @@ class ValueRules:
     numbers_as_text: bool = False
     dates_as_text: bool = False
     booleans_as_numbers: bool = False
+    dates: Literal["as_instants", "by_type"] = "as_instants"
 
 
 def equal(first: Value, second: Value, rules: ValueRules) -> bool:
@@ -139,12 +142,24 @@ def _text(value: str, rules: ValueRules) -> Hashable:
 
 
 def _timestamp(value: datetime.datetime, rules: ValueRules) -> Hashable:
-    """A zoned timestamp as microseconds of UTC, on integers: near year 1 and 9999 datetime itself would overflow."""
+    """A DATETIME, or a TIMESTAMP as that of UTC (BigQuery, "Conversion rules"), as a date at midnight."""
     offset = value.utcoffset()
     if offset is not None:
-        seconds = value.toordinal() * 86_400 + value.hour * 3_600 + value.minute * 60 + value.second
-        return ("instant", str(seconds * 10**6 + value.microsecond - offset // _MICROSECOND))
+        try:
+            value = value.replace(tzinfo=None) - offset
+        except OverflowError:  # beyond the years 1 to 9999 no DATETIME is equal
+            return _instant(value, offset)
+        if rules.dates == "by_type":
+            return _instant(value, datetime.timedelta())
+    if rules.dates == "by_type":
+        return value
     return value.date() if value.time() == datetime.time() else value
+
+
+def _instant(value: datetime.datetime, offset: datetime.timedelta) -> Hashable:
+    """Microseconds of UTC, on integers: near year 1 and 9999 datetime itself would overflow."""
+    seconds = value.toordinal() * 86_400 + value.hour * 3_600 + value.minute * 60 + value.second
+    return ("instant", str(seconds * 10**6 + value.microsecond - offset // _MICROSECOND))
 
 
 def _list(value: list[Any], rules: ValueRules) -> Hashable:

@@ -24,6 +24,7 @@ class ExactComparator(ComparatorBase):
 
     is_remote = False
     needs: frozenset[Variant] = frozenset()
+    question_fields: frozenset[str] = frozenset()
 
     def describe(self) -> Mapping[str, Json]:
         """Name and version of the rules."""

@@ -8,19 +8,41 @@ keys have one rank), which of them must be there, and how many rows in all, in w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from sql_bench.comparators.equality import ValueRules, canonical
+from sql_bench.comparators.sides import Side, ranks, tie_key
 from sql_bench.comparators.stated_numbers import stated_numbers
-from sql_bench.types import Difference, Evidence, ExecutionResult, Outcome, Question, Row, Verdict, VerdictKind
+from sql_bench.types import Difference, Question, Row, Verdict, VerdictKind
+
+Unordered = Literal["wrong", "accept"]
+"""What gold's rows in an order that the prediction has not asked for are worth."""
 
 _CORRECT = Verdict(VerdictKind.CORRECT)
 _CUT_SHORT = Verdict(VerdictKind.WRONG, Difference.CUT_SHORT, "gold has all rows, the prediction has left some out")
+_IN_NO_ORDER = Verdict(
+    VerdictKind.WRONG, Difference.ORDER_ONLY, "gold's rows, but gold asks for an order and the prediction for none"
+)
 
 
 def _undetermined(detail: str) -> Verdict:
     return Verdict(VerdictKind.UNDETERMINED, detail=detail)
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """Sort keys that are among gold's columns: a right result has the same, whichever rows of a tie it holds.
+
+    Attributes:
+        columns: gold's columns that are sort keys.
+        rows: gold's own rows.
+        ranks: the rank of each; None where the prediction asks for no order.
+    """
+
+    columns: tuple[int, ...]
+    rows: Sequence[Row]
+    ranks: Sequence[int] | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,7 @@ class Reading:
         only_gold: every predicted row must be among gold's.
         if_right: the verdict where all that is so.
         cut: the prediction's own LIMIT cut it.
+        key_check: where not all rows are known that a right result may hold, what its sort keys must be.
     """
 
     gold_rows: Sequence[Row]
@@ -48,51 +71,7 @@ class Reading:
     only_gold: bool = True
     if_right: Verdict = _CORRECT
     cut: bool = False
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side's rows, once LIMITs that do not count are taken off.
-
-    Attributes:
-        rows: what is compared.
-        keys: the sort keys beside each row, None where they are not known.
-        whole: all rows that there are without a LIMIT, None where that is not known.
-        whole_keys: the sort keys beside those.
-        cut: whether a LIMIT left rows out; None where that is not known.
-        ordered: the outermost query has an ORDER BY.
-        to_be_whole: its LIMIT does not count, but what it leaves out is not known.
-    """
-
-    rows: Sequence[Row]
-    keys: Sequence[Row] | None
-    whole: Sequence[Row] | None
-    whole_keys: Sequence[Row] | None
-    cut: bool | None
-    ordered: bool
-    to_be_whole: bool = False
-
-
-def read_side(evidence: Evidence, ignored_limits: frozenset[int]) -> Side:
-    """One side's rows.
-
-    Args:
-        evidence: its runs.
-        ignored_limits: numbers of an outermost LIMIT that does not count.
-    """
-    written, shape = evidence.as_written, evidence.as_written.shape
-    ordered = shape is not None and shape.ordered
-    rows, keys = _with_keys(written, evidence.with_sort_keys)
-    if shape is None or not shape.has_limit:
-        return Side(rows, keys, rows, keys, cut=False, ordered=ordered)
-    ignored = shape.limit in ignored_limits
-    whole = evidence.without_limit
-    if whole is None or whole.outcome is not Outcome.OK:
-        return Side(rows, keys, None, None, cut=None, ordered=ordered, to_be_whole=ignored)
-    whole_keys = _keys(whole)
-    if ignored:
-        return Side(whole.rows, whole_keys, whole.rows, whole_keys, cut=False, ordered=ordered)
-    return Side(rows, keys, whole.rows, whole_keys, cut=len(whole.rows) > len(rows), ordered=ordered)
+    key_check: KeyCheck | None = None
 
 
 def ignored_limits(question: Question) -> frozenset[int]:
@@ -101,22 +80,22 @@ def ignored_limits(question: Question) -> frozenset[int]:
     return safety_limits - stated_numbers(question.text) if safety_limits else safety_limits
 
 
-def readings(gold: Side, predicted: Side) -> Iterator[Reading]:
+def readings(gold: Side, predicted: Side, unordered: Unordered = "wrong") -> Iterator[Reading]:
     """The ways to compare two sides, best first; the first under which they agree decides, and none means wrong."""
     if gold.cut is False:
-        return _against_whole(gold, predicted)
+        return _against_whole(gold, predicted, unordered)
     if not gold.ordered or gold.to_be_whole:
         return _against_sample(gold, predicted)
-    return _against_top(gold, predicted)
+    return _against_top(gold, predicted, unordered)
 
 
-def _against_whole(gold: Side, predicted: Side) -> Iterator[Reading]:
+def _against_whole(gold: Side, predicted: Side, unordered: Unordered) -> Iterator[Reading]:
     """Gold has all its rows: so must the prediction."""
     if predicted.to_be_whole:
         reason = "the prediction's safety LIMIT could not be taken off"
         yield Reading(gold.rows, [False] * len(gold.rows), predicted.rows, None, if_right=_undetermined(reason))
         return
-    yield from _in_order(gold, predicted, _if_all_there(gold, predicted), bool(predicted.cut))
+    yield from _in_order(gold, predicted, _if_all_there(gold, predicted), unordered)
 
 
 def _if_all_there(gold: Side, predicted: Side) -> Verdict:
@@ -134,28 +113,110 @@ def _if_all_there(gold: Side, predicted: Side) -> Verdict:
         return _CORRECT
     if predicted.cut is None:
         return _undetermined("the prediction has a LIMIT without an order, and could not be run without it")
-    assert predicted.whole is not None
-    first = predicted.whole[0]
-    return _CORRECT if all(row == first for row in predicted.whole) else _CUT_SHORT
+    if any(row != predicted.rows[0] for row in predicted.whole or predicted.rows):
+        return _CUT_SHORT
+    if predicted.whole is None:
+        return _undetermined("the prediction has a LIMIT without an order, and could not be run without it")
+    return _CORRECT
 
 
-def _against_top(gold: Side, predicted: Side) -> Iterator[Reading]:
+def _against_top(gold: Side, predicted: Side, unordered: Unordered) -> Iterator[Reading]:
     """Gold is ordered and has a LIMIT: rows before the tie that it cuts are required, the rest is out of that tie."""
     trusted = predicted.cut is False or predicted.ordered
     if_right = _CORRECT if trusted else _undetermined("the prediction has a LIMIT without an order")
     if predicted.to_be_whole:
         if_right = _undetermined("the prediction's safety LIMIT could not be taken off")
+    if len(predicted.rows) != len(gold.rows):  # as many rows as gold's LIMIT leaves, even where repeats do not count
+        if_right = Verdict(
+            VerdictKind.WRONG, Difference.ROWS, f"{len(predicted.rows)} rows instead of {len(gold.rows)}"
+        )
     top = _top(gold)
-    if top is not None:
-        rows, required, ranks, expected = top
-        cut = predicted.cut is True
-        if len(predicted.rows) != len(expected):  # as many rows as gold's LIMIT leaves, even where repeats do not count
-            detail = f"{len(predicted.rows)} rows instead of {len(expected)}"
-            if_right = Verdict(VerdictKind.WRONG, Difference.ROWS, detail)
-        yield Reading(rows, required, predicted.rows, len(expected), ranks, expected, if_right=if_right, cut=cut)
-        return
-    yield _as_it_stands(gold, predicted, if_right)
-    reason = "which of gold's rows tie at its LIMIT is not known"
+    if top is None:
+        yield from _against_unknown_ties(gold, predicted, if_right, unordered)
+    elif top.is_open:
+        yield _against_open_tie(gold, predicted, top, if_right, unordered)
+    else:
+        yield top.reading(predicted, _if_in_order(if_right, predicted, top.window, unordered))
+
+
+@dataclass(frozen=True)
+class _TopRows:
+    """Gold's rows with those that tie at its ends.
+
+    Attributes:
+        rows: they.
+        required: for each whether a right result must hold it.
+        ranks: the rank of each.
+        window: the ranks that gold's own rows have.
+        is_open: the last tie may have more rows than these.
+    """
+
+    rows: Sequence[Row]
+    required: Sequence[bool]
+    ranks: Sequence[int]
+    window: Sequence[int]
+    is_open: bool
+
+    def reading(self, predicted: Side, if_right: Verdict) -> Reading:
+        """These rows against a prediction's."""
+        cut, n_rows = predicted.cut is True, len(self.window)
+        if not predicted.in_no_order:
+            return Reading(
+                self.rows, self.required, predicted.rows, n_rows, self.ranks, self.window, if_right=if_right, cut=cut
+            )
+        cut_ranks = {rank for rank, required in zip(self.ranks, self.required, strict=True) if not required}
+        if len(cut_ranks) > 1 and if_right.kind is VerdictKind.CORRECT:
+            if_right = _undetermined("ties at both ends of gold's LIMIT, and a prediction in no order")
+        return Reading(self.rows, self.required, predicted.rows, n_rows, if_right=if_right, cut=cut)
+
+
+def _top(gold: Side) -> _TopRows | None:
+    """None where keys are not known. An OFFSET makes a tie at the first row too."""
+    if gold.top is not None:
+        there, rows, is_open = ranks(gold.top.keys), gold.top.rows, gold.top.more
+        window = there[gold.top.first : gold.top.first + len(gold.rows)]
+        is_open = is_open and bool(window) and window[-1] == there[-1]
+    elif gold.whole is not None and gold.whole_keys is not None and gold.keys is not None:
+        there, rows, is_open = ranks(gold.whole_keys), gold.whole, False
+        rank_of = dict(zip(map(tie_key, gold.whole_keys), there, strict=True))
+        window = [rank_of.get(tie_key(key), -1) for key in gold.keys]
+        if -1 in window:  # the two runs saw different keys
+            return None
+    else:
+        return None
+    n_shown, n_there = Counter(window), Counter(there)
+    kept = [place for place, rank in enumerate(there) if rank in n_shown]
+    required = [n_shown[there[place]] == n_there[there[place]] for place in kept]
+    return _TopRows([rows[place] for place in kept], required, [there[place] for place in kept], window, is_open)
+
+
+def _against_open_tie(gold: Side, predicted: Side, top: _TopRows, if_right: Verdict, unordered: Unordered) -> Reading:
+    """The tie at gold's LIMIT has more rows than were fetched: rows before it must be there, all else is open."""
+    n_known = sum(rank == top.window[-1] for rank in top.ranks)
+    if if_right.kind is not VerdictKind.WRONG:
+        reason = f"a tie of more than {n_known} rows; a larger --max-rows takes it in"
+        if_right = _if_in_order(_undetermined(reason), predicted, top.window, unordered)
+    required = [asked and rank != top.window[-1] for asked, rank in zip(top.required, top.ranks, strict=True)]
+    return Reading(
+        top.rows,
+        required,
+        predicted.rows,
+        len(top.window),
+        only_gold=False,
+        if_right=if_right,
+        cut=predicted.cut is True,
+        key_check=_key_check(gold, predicted, top.window),
+    )
+
+
+def _against_unknown_ties(gold: Side, predicted: Side, if_right: Verdict, unordered: Unordered) -> Iterator[Reading]:
+    if not predicted.in_no_order:
+        yield _as_it_stands(gold, predicted, if_right)
+    elif len(gold.rows) <= 1:
+        yield Reading(gold.rows, [True] * len(gold.rows), predicted.rows, len(gold.rows), if_right=if_right)
+    if if_right.kind is not VerdictKind.WRONG:
+        if_right = _undetermined("which of gold's rows tie at its LIMIT is not known")
+        if_right = _if_in_order(if_right, predicted, [] if gold.keys is None else ranks(gold.keys), unordered)
     shown, required = gold.rows, _before_last_tie(gold)
     if gold.whole is not None:
         shown, required = gold.whole, [False] * len(gold.whole)
@@ -165,8 +226,22 @@ def _against_top(gold: Side, predicted: Side) -> Iterator[Reading]:
         predicted.rows,
         len(gold.rows),
         only_gold=gold.whole is not None,
-        if_right=_undetermined(reason),
+        if_right=if_right,
+        key_check=None if gold.keys is None else _key_check(gold, predicted, ranks(gold.keys)),
     )
+
+
+def _key_check(gold: Side, predicted: Side, window: Sequence[int]) -> KeyCheck | None:
+    if not gold.key_columns:
+        return None
+    return KeyCheck(gold.key_columns, gold.rows, None if predicted.in_no_order else window)
+
+
+def _if_in_order(if_right: Verdict, predicted: Side, gold_ranks: Sequence[int], unordered: Unordered) -> Verdict:
+    """What agreement is worth where the prediction asks for no order: nothing may hang on the order it came in."""
+    if not predicted.in_no_order or unordered == "accept" or len(set(gold_ranks)) <= 1:
+        return if_right
+    return if_right if if_right.kind is VerdictKind.WRONG else _IN_NO_ORDER
 
 
 def _against_sample(gold: Side, predicted: Side) -> Iterator[Reading]:
@@ -190,19 +265,31 @@ def _against_sample(gold: Side, predicted: Side) -> Iterator[Reading]:
     )
 
 
-def _in_order(gold: Side, predicted: Side, if_right: Verdict, cut: bool) -> Iterator[Reading]:
+def _in_order(gold: Side, predicted: Side, if_right: Verdict, unordered: Unordered) -> Iterator[Reading]:
     """All of gold's rows, in order where gold has one, up to ties of its keys."""
-    n_rows, required = len(gold.rows), [True] * len(gold.rows)
+    whole = Reading(
+        gold.rows,
+        [True] * len(gold.rows),
+        predicted.rows,
+        len(gold.rows),
+        if_right=if_right,
+        cut=predicted.cut is True,
+    )
     if not gold.ordered:
-        yield Reading(gold.rows, required, predicted.rows, n_rows, if_right=if_right, cut=cut)
-        return
-    if gold.keys is not None:
-        ranks = _ranks(gold.keys)
-        yield Reading(gold.rows, required, predicted.rows, n_rows, ranks, ranks, if_right=if_right, cut=cut)
-        return
-    yield _as_it_stands(gold, predicted, if_right)
-    unknown = _undetermined("gold's sort keys are not known, so rows in another order may be ties")
-    yield Reading(gold.rows, required, predicted.rows, n_rows, if_right=unknown, cut=cut)
+        yield whole
+    elif gold.keys is not None and predicted.in_no_order:
+        yield replace(whole, if_right=_if_in_order(if_right, predicted, ranks(gold.keys), unordered))
+    elif gold.keys is not None:
+        there = ranks(gold.keys)
+        yield replace(whole, gold_ranks=there, expected_ranks=there)
+    elif predicted.in_no_order and (unordered == "accept" or len(gold.rows) <= 1):
+        yield whole
+    else:
+        if not predicted.in_no_order:
+            yield _as_it_stands(gold, predicted, if_right)
+        yield replace(
+            whole, if_right=_undetermined("gold's sort keys are not known, so rows in another order may be ties")
+        )
 
 
 def _as_it_stands(gold: Side, predicted: Side, if_right: Verdict) -> Reading:
@@ -221,58 +308,9 @@ def _as_it_stands(gold: Side, predicted: Side, if_right: Verdict) -> Reading:
     )
 
 
-def _top(gold: Side) -> tuple[list[Row], list[bool], list[int], list[int]] | None:
-    """Gold's rows with those that tie at its ends, which are required, their ranks, and the ranks its rows have.
-
-    None where keys are not known. An OFFSET makes a tie at the first row too.
-    """
-    if gold.whole is None or gold.whole_keys is None or gold.keys is None:
-        return None
-    whole_ranks = _ranks(gold.whole_keys)
-    rank_of = dict(zip(map(_tie_key, gold.whole_keys), whole_ranks, strict=True))
-    expected = [rank_of.get(_tie_key(key)) for key in gold.keys]
-    window = [rank for rank in expected if rank is not None]
-    if len(window) != len(expected):  # the two runs saw different keys
-        return None
-    n_shown, n_there = Counter(window), Counter(whole_ranks)
-    kept = [place for place, rank in enumerate(whole_ranks) if rank in n_shown]
-    ranks = [whole_ranks[place] for place in kept]
-    return [gold.whole[place] for place in kept], [n_shown[r] == n_there[r] for r in ranks], ranks, window
-
-
 def _before_last_tie(gold: Side) -> list[bool]:
     """Which rows do not tie with the last one; none where keys are not known."""
     if gold.keys is None or not gold.keys:
         return [False] * len(gold.rows)
-    keys = [_tie_key(key) for key in gold.keys]
+    keys = [tie_key(key) for key in gold.keys]
     return [key != keys[-1] for key in keys]
-
-
-def _with_keys(written: ExecutionResult, keyed: ExecutionResult | None) -> tuple[Sequence[Row], Sequence[Row] | None]:
-    """The rows as written, from the run that has keys beside them if there is one."""
-    if keyed is None or keyed.outcome is not Outcome.OK or len(keyed.rows) != len(written.rows):
-        return written.rows, _keys(written)
-    return keyed.rows, _keys(keyed)
-
-
-def _keys(result: ExecutionResult) -> Sequence[Row] | None:
-    keys = result.sort_keys
-    return keys if keys is not None and len(keys) == len(result.rows) else None
-
-
-def _ranks(keys: Sequence[Row]) -> list[int]:
-    """The place of each row's key among the distinct keys, in the order in which they come."""
-    place_of: dict[Hashable, int] = {}
-    return [place_of.setdefault(_tie_key(key), len(place_of)) for key in keys]
-
-
-_TIE_RULES = ValueRules()
-_TIE_DIGITS = 12
-"""Sums of floats differ in their last digits with the order of summation: fractions equal to 12 digits tie."""
-
-
-def _tie_key(keys: Row) -> Hashable:
-    return tuple(
-        float(f"{key:.{_TIE_DIGITS}g}") if isinstance(key, float) and key % 1 > 0 else canonical(key, _TIE_RULES)
-        for key in keys
-    )

@@ -52,6 +52,7 @@ def shape_of(query: exp.Query, dialect: str) -> StatementShape:
         canonical_sql=query.sql(dialect=dialect, comments=False),
         ordered=any(layer.args.get("order") for layer in _layers(query)),
         limit=_literal_limit(query),
+        offset=_literal_offset(query),
         has_limit=any(_limits(layer) for layer in _layers(query)) or _sampled(outermost),
         duplicate_free=_duplicate_free(outermost),
         unordered_aggregate=any(
@@ -64,12 +65,13 @@ def shape_of(query: exp.Query, dialect: str) -> StatementShape:
     )
 
 
-def as_variant(query: exp.Query, variant: Variant) -> tuple[exp.Query, SortKeys | None]:
+def as_variant(query: exp.Query, variant: Variant, limit: int | None = None) -> tuple[exp.Query, SortKeys | None]:
     """The form of a statement that is asked for.
 
     Args:
         query: its tree; changed in place.
         variant: the form.
+        limit: how many rows a `LONGER_LIMIT` lets through.
 
     Returns:
         The statement to run, and where its sort keys will stand: None where the statement as written was asked for,
@@ -81,6 +83,8 @@ def as_variant(query: exp.Query, variant: Variant) -> tuple[exp.Query, SortKeys 
         for layer in _layers(query):
             for clause in _limits(layer):
                 layer.set(clause, None)
+    if variant is Variant.LONGER_LIMIT:
+        _set_limit(query, limit)
     return query, _with_sort_keys(_outermost(query))
 
 
@@ -119,8 +123,37 @@ def _literal_limit(query: exp.Query) -> int | None:
         limit = layer.args.get("limit")
         if limit is not None:
             count = limit.args.get("count") if isinstance(limit, exp.Fetch) else limit.expression
+            options = limit.args.get("limit_options")
+            if options is not None and options.args.get("percent"):
+                return None
             return int(count.this) if isinstance(count, exp.Literal) and str(count.this).isdecimal() else None
     return None
+
+
+def _literal_offset(query: exp.Query) -> int | None:
+    """The number of the outermost OFFSET, 0 without one; None where a longer LIMIT could not be put in its place."""
+    from sqlglot import exp
+
+    limited = [layer for layer in _layers(query) if _limits(layer)]
+    if len(limited) > 1 or _sampled(_outermost(query)):
+        return None
+    offset = limited[0].args.get("offset") if limited else None
+    if offset is None:
+        return 0
+    count = offset.expression
+    return int(count.this) if isinstance(count, exp.Literal) and str(count.this).isdecimal() else None
+
+
+def _set_limit(query: exp.Query, limit: int | None) -> None:
+    """Put a LIMIT in place of the one that is there, from the first row on."""
+    from sqlglot import exp
+
+    if limit is None:
+        raise ValueError("a longer LIMIT needs its number of rows")
+    for layer in _layers(query):
+        if _limits(layer):
+            layer.set("limit", exp.Limit(expression=exp.Literal.number(limit)))
+            layer.set("offset", None)
 
 
 def _sampled(query: exp.Query) -> bool:
@@ -146,7 +179,7 @@ def _duplicate_free(query: exp.Query) -> bool:
         return True
     group = query.args.get("group")
     if group is None:
-        return _aggregates_all(query)
+        return False  # an aggregate's one row is an answer, and a table of such rows is none
     if group.args.get("all"):
         return True
     if any(group.args.get(kind) for kind in ("rollup", "cube", "grouping_sets")):
@@ -170,18 +203,6 @@ def _is_projected(key: exp.Expr, selects: list[exp.Expr]) -> bool:
         return key.name.lower() in names and not any(isinstance(p, exp.Star) for p in projected)
     # Of two tables' columns of one name only a qualified one can be meant, so an unqualified one is the key's.
     return any(isinstance(p, exp.Column) and not p.table and p.name.lower() == key.name.lower() for p in projected)
-
-
-def _aggregates_all(query: exp.Select) -> bool:
-    """Whether an aggregate without GROUP BY makes one row of everything."""
-    from sqlglot import exp
-
-    return any(
-        aggregate.find_ancestor(exp.Query) is query and not isinstance(aggregate.parent, exp.Window | exp.IgnoreNulls)
-        and aggregate.find_ancestor(exp.Window) is None
-        for projection in query.selects
-        for aggregate in projection.find_all(exp.AggFunc)
-    ) and not any(projection.find(exp.Unnest, exp.Explode) for projection in query.selects)  # fmt: skip
 
 
 def _ordered_within(aggregate: exp.Expr) -> bool:

@@ -116,6 +116,7 @@ def translate(
     schema: Schema,
     variant: Variant = Variant.AS_WRITTEN,
     as_of: datetime.datetime | None = None,
+    limit: int | None = None,
 ) -> Translation:
     """Write a parsed statement for DuckDB.
 
@@ -125,6 +126,7 @@ def translate(
         schema: the mirror's tables.
         variant: which form of the statement.
         as_of: the instant that CURRENT_DATE and its kin stand for; None for the engine's clock.
+        limit: how many rows a `LONGER_LIMIT` lets through.
 
     Raises:
         Rejected: invalid_sql for a table that is not there, untranslatable for what is not known to agree.
@@ -135,7 +137,7 @@ def translate(
     references = table_references(query, schema)
     if dialect != "duckdb":
         _refuse_row_numbers(query, dialect, schema)
-    query, sort_keys = as_variant(query, variant)
+    query, sort_keys = as_variant(query, variant, limit)
     references = table_references(query, schema) if sort_keys else references
     renamed = point_at_mirror(query, references)
     if dialect != "duckdb":

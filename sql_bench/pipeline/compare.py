@@ -12,11 +12,12 @@ from bench_core.plugins.described import user_source
 from bench_core.results.scores import ItemScores, by_label, content_of
 from bench_core.runs.manifest import slug
 from bench_core.runs.reporter import Reporter
+from sql_bench.comparators.limits import ignored_limits
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.pipeline.execute import Executions, gold_item
 from sql_bench.pipeline.older_verdicts import questions_hash_of_format_2
 from sql_bench.pipeline.stored_verdicts import FORMAT, stored_verdicts, write_verdicts
-from sql_bench.scoring.metrics import GoldContent, QuestionVerdict, gold_content, item_scores
+from sql_bench.scoring.metrics import GoldContent, QuestionVerdict, item_scores
 from sql_bench.types import (
     Comparator,
     Outcome,
@@ -69,10 +70,11 @@ def scored(comparison: Comparison, name: str, comparator: Comparator, tell: Repo
         tell(f"{comparison.system} on {dataset_id}: compared already by {name}, skipped.")
         return replace(stored.scores, system=comparison.system)
     by_question = {prediction.question_id: prediction for prediction in comparison.predictions}
+    pairs = PairVerdicts(comparison, comparator)
     verdicts = [
         QuestionVerdict(
             question.question_id,
-            question_verdict(question, by_question[question.question_id], comparison, comparator),
+            pairs.verdict(question, by_question[question.question_id]),
             answerable=bool(question.golds),
             gold_content=_gold_content(question, comparison.golds),
             complaints=_complaints(by_question[question.question_id], comparison.executions),
@@ -129,40 +131,63 @@ def _made_alike(stored: Mapping[str, Json], made_from: Mapping[str, Json], quest
     return canonical_json(stored) == canonical_json(made_from)
 
 
-def question_verdict(
-    question: Question, prediction: Prediction, comparison: Comparison, comparator: Comparator
-) -> Verdict:
-    """The verdict on one question: the best over its golds that ran."""
-    if not question.golds:
-        return _verdict_without_gold(prediction)
-    evidence = [
-        comparison.golds.evidence(gold_item(question.question_id, number)) for number in range(len(question.golds))
-    ]
-    ran = [gold for gold in evidence if gold.as_written.outcome is Outcome.OK]
-    if not ran:
-        failed = evidence[0].as_written
-        return Verdict(_FAILED_GOLD[failed.outcome], detail=failed.message)
-    if prediction.status is not PredictionStatus.SQL:
-        return Verdict(_WITHOUT_SQL[prediction.status], detail=prediction.detail)
-    predicted = comparison.executions.evidence(question.question_id)
-    if predicted.as_written.outcome is not Outcome.OK:
-        return Verdict(VerdictKind(predicted.as_written.outcome.value), detail=predicted.as_written.message)
-    return best_verdict([comparator.compare(gold, predicted, question) for gold in ran])
+class PairVerdicts:
+    """Decides on questions, once for each distinct pair of results and rules.
+
+    Args:
+        comparison: what is compared.
+        comparator: decides.
+    """
+
+    def __init__(self, comparison: Comparison, comparator: Comparator) -> None:
+        self._golds, self._executions = comparison.golds, comparison.executions
+        self._comparator = comparator
+        self._verdicts: dict[str, Verdict] = {}
+
+    def verdict(self, question: Question, prediction: Prediction) -> Verdict:
+        """The verdict on one question: the best over its golds that ran."""
+        if not question.golds:
+            return _verdict_without_gold(prediction)
+        golds = [gold_item(question.question_id, number) for number in range(len(question.golds))]
+        ran = [item for item in golds if self._golds.ran(item).outcome is Outcome.OK]
+        if not ran:
+            failed = self._golds.ran(golds[0])
+            return Verdict(_FAILED_GOLD[failed.outcome], detail=failed.message)
+        if prediction.status is not PredictionStatus.SQL:
+            return Verdict(_WITHOUT_SQL[prediction.status], detail=prediction.detail)
+        predicted = self._executions.ran(question.question_id)
+        if predicted.outcome is not Outcome.OK:
+            return Verdict(VerdictKind(predicted.outcome.value), detail=predicted.message)
+        return best_verdict([self._pair(item, question) for item in ran])
+
+    def _pair(self, gold: str, question: Question) -> Verdict:
+        rules = _rules(question, self._comparator.question_fields)
+        results = [*self._golds.results_sha256(gold), *self._executions.results_sha256(question.question_id)]
+        key = identity_hash([results, rules])
+        if key not in self._verdicts:
+            one, other = self._golds.evidence(gold), self._executions.evidence(question.question_id)
+            self._verdicts[key] = self._comparator.compare(one, other, question)
+        return self._verdicts[key]
+
+
+def _rules(question: Question, fields: frozenset[str]) -> dict[str, Json]:
+    """What of a question its verdict hangs on."""
+    said = _question_json(question)
+    rules = {"identifiers": said.pop("identifiers"), "safety_limits": said.pop("safety_limits")}
+    stated = sorted(question.rules.safety_limits - ignored_limits(question))
+    return {name: value for name, value in {**said, "rules": rules, "stated_limits": stated}.items() if name in fields}
 
 
 def _gold_content(question: Question, golds: Executions) -> GoldContent:
     """What the first gold that ran holds."""
-    for number in range(len(question.golds)):
-        ran = golds.evidence(gold_item(question.question_id, number)).as_written
-        if ran.outcome is Outcome.OK:
-            return gold_content(ran.rows)
-    return "rows"
+    items = [gold_item(question.question_id, number) for number in range(len(question.golds))]
+    return next((golds.content(item) for item in items if golds.ran(item).outcome is Outcome.OK), "rows")
 
 
 def _complaints(prediction: Prediction, executions: Executions) -> tuple[str, ...]:
     if prediction.status is not PredictionStatus.SQL:
         return ()
-    ran = executions.evidence(prediction.question_id).as_written
+    ran = executions.ran(prediction.question_id)
     return ran.complaints if ran.outcome is Outcome.OK else ()
 
 

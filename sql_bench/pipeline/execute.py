@@ -7,8 +7,8 @@ differ. A backend_error is never stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +20,10 @@ from bench_core.runs.differences import report_other_identity
 from bench_core.runs.item_lines import Item
 from bench_core.runs.items import ItemKind, ItemStage, Key, Made, Maker, Plan, Tell, Unit
 from bench_core.runs.manifest import Manifest, RunFolder
+from sql_bench.comparators.limits import ignored_limits
+from sql_bench.comparators.sides import tie_key
 from sql_bench.pipeline.bench import PACKAGES, Bench
+from sql_bench.scoring.metrics import GoldContent, gold_content
 from sql_bench.types import (
     Evidence,
     ExecutionResult,
@@ -28,11 +31,12 @@ from sql_bench.types import (
     Outcome,
     Prediction,
     PredictionStatus,
+    Question,
     SqlBackend,
     StatementShape,
     Variant,
 )
-from sql_bench.values import result_from_json, result_to_json
+from sql_bench.values import decode_row, result_from_json, result_to_json
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,14 @@ class Statement:
 
     Attributes:
         item: what it answers: a question_id, or a `gold_item`.
+        ignored_limits: numbers of an outermost LIMIT that does not count, so that what it leaves out is asked for.
+        against_sample: it is compared with a gold whose LIMIT has no order, so that both must be whole.
     """
 
     item: str
     sql: str
+    ignored_limits: frozenset[int] = frozenset()
+    against_sample: bool = False
 
 
 def gold_item(question_id: str, number: int) -> str:
@@ -54,18 +62,36 @@ def gold_item(question_id: str, number: int) -> str:
 
 @dataclass(frozen=True)
 class _Ran:
-    """What planning and hashing need of a result; its rows stay on disk."""
+    """What planning, hashing and counting need of a result; its rows stay on disk.
 
-    outcome: Outcome
-    shape: StatementShape | None
+    Attributes:
+        result: the result without its rows.
+        content: what gold of these rows would hold.
+    """
+
+    result: ExecutionResult
+    n_rows: int
+    content: GoldContent
     result_sha256: str
+
+    @property
+    def shape(self) -> StatementShape | None:
+        """The statement's shape, where it ran."""
+        return self.result.shape if self.result.outcome is Outcome.OK else None
 
 
 def _ran(item: Item) -> _Ran:
     content: Any = item.content["result"]
     Variant(item.content["variant"])
     result = result_from_json({"seconds": 0.0, **content, "rows": [], "sort_keys": None})
-    return _Ran(result.outcome, result.shape, identity_hash({**content, "seconds": None}))
+    return _Ran(result, len(content["rows"]), _content(content["rows"]), identity_hash({**content, "seconds": None}))
+
+
+def _content(rows: Sequence[Sequence[Json]]) -> GoldContent:
+    """Rows are looked at as they are stored: NULL and numbers are themselves there, but for decimals."""
+    if len(rows) > 1 and any(cell is not None for cell in rows[0]):
+        return "rows"
+    return gold_content([decode_row(row) for row in rows])
 
 
 EXECUTIONS: ItemKind[_Ran] = ItemKind("executions.jsonl", ("item", "variant"), _ran, made_from=("sql",))
@@ -91,7 +117,44 @@ class Executions:
         as_written = runs[Variant.AS_WRITTEN]
         if as_written is None:
             raise BenchError(f"{item} was not executed; run the execution stage first.")
-        return Evidence(as_written, runs[Variant.WITH_SORT_KEYS], runs[Variant.WITHOUT_LIMIT])
+        longer = runs[Variant.LONGER_LIMIT]
+        keyed = runs[Variant.WITH_SORT_KEYS] or _window(as_written, longer)
+        return Evidence(as_written, keyed, runs[Variant.WITHOUT_LIMIT], longer)
+
+    def ran(self, item: str) -> ExecutionResult:
+        """An item's result as written, without its rows.
+
+        Raises:
+            BenchError: it was not executed.
+        """
+        return self._ran(item).result
+
+    def content(self, item: str) -> GoldContent:
+        """What the result of an item that ran holds."""
+        return self._ran(item).content
+
+    def results_sha256(self, item: str) -> tuple[str, ...]:
+        """A hash for each variant of an item's result, empty where it was not run: equal hashes, equal evidence."""
+        keys = [(item, variant.value) for variant in Variant]
+        return tuple(self._stored.value(key).result_sha256 if self._stored.has(key) else "" for key in keys)
+
+    def is_sample(self, item: str) -> bool:
+        """Whether its LIMIT leaves rows out, as far as is known, and no order says which."""
+        ran = self._ran(item)
+        shape, longer = ran.shape, (item, Variant.LONGER_LIMIT.value)
+        if shape is None or not shape.has_limit or shape.ordered or shape.exhausted_by(ran.n_rows):
+            return False
+        return not self._stored.has(longer) or self._stored.value(longer).result.cut
+
+    def stored(self, item: str, sql: str, variant: Variant) -> ExecutionResult | None:
+        """The result of one form of an item's statement, if it is there and the item's statement is this one."""
+        return self._result(item, variant) if self._stored.has((item, variant.value), {"sql": sql}) else None
+
+    def _ran(self, item: str) -> _Ran:
+        key = (item, Variant.AS_WRITTEN.value)
+        if not self._stored.has(key):
+            raise BenchError(f"{item} was not executed; run the execution stage first.")
+        return self._stored.value(key)
 
     def content_sha256(self) -> str:
         """A hash of all results, without the seconds they took."""
@@ -132,17 +195,54 @@ class Executions:
                 key = (statement.item, variant.value)
                 items[key] = {"sql": statement.sql}
                 asking.setdefault((statement.sql, variant), []).append(key)
-        return Plan(items, [Unit(_Asked(sql, variant, keys), keys) for (sql, variant), keys in asking.items()])
+        units = [
+            Unit(_Asked(sql, variant, keys, self._first_rows(keys)), keys) for (sql, variant), keys in asking.items()
+        ]
+        return Plan(items, units)
+
+    def _first_rows(self, keys: Sequence[Key]) -> int:
+        """How many rows a statement's own OFFSET and LIMIT reach over."""
+        written = (keys[0][0], Variant.AS_WRITTEN.value)
+        ran = self._stored.value(written) if self._stored.has(written) else None
+        shape = ran.shape if ran is not None else None
+        return 0 if ran is None or shape is None else (shape.offset or 0) + max(shape.limit or 0, ran.n_rows)
 
     def _useful(self, statement: Statement, needs: frozenset[Variant]) -> Iterator[Variant]:
         """The variants that are needed, and those that are there though they are not."""
         yield Variant.AS_WRITTEN
         made_from = {"sql": statement.sql}
         key = (statement.item, Variant.AS_WRITTEN.value)
-        useful = _useful_variants(self._stored.value(key), needs) if self._stored.has(key, made_from) else frozenset()
-        for variant in (Variant.WITH_SORT_KEYS, Variant.WITHOUT_LIMIT):
+        useful = self._useful_beside(statement, needs) if self._stored.has(key, made_from) else frozenset()
+        for variant in list(Variant)[1:]:
             if variant in useful or self._stored.has((statement.item, variant.value), made_from):
                 yield variant
+
+    def _useful_beside(self, statement: Statement, needs: frozenset[Variant]) -> frozenset[Variant]:
+        """The variants that make sense beside a statement as written, which has run (docs/rules/executing.md E3.3)."""
+        ran = self._stored.value((statement.item, Variant.AS_WRITTEN.value))
+        shape = ran.shape
+        if shape is None:
+            return frozenset()
+        longer = Variant.LONGER_LIMIT in needs and shape.has_limit and not shape.exhausted_by(ran.n_rows)
+        makes_sense = {
+            Variant.LONGER_LIMIT: longer and shape.has_plain_limit,
+            Variant.WITH_SORT_KEYS: shape.ordered and not (longer and shape.has_plain_limit),
+            Variant.WITHOUT_LIMIT: shape.has_limit,
+        }
+        useful = frozenset(variant for variant in needs if makes_sense[variant])
+        return useful | {Variant.WITHOUT_LIMIT} if longer and self._must_be_whole(statement, shape) else useful
+
+    def _must_be_whole(self, statement: Statement, shape: StatementShape) -> bool:
+        """Whether a statement's LIMIT leaves rows out that no longer LIMIT brings back."""
+        if not shape.has_plain_limit:
+            return True
+        key = (statement.item, Variant.LONGER_LIMIT.value)
+        if not self._stored.has(key, {"sql": statement.sql}):
+            return False  # which is run first
+        longer = self._stored.value(key).result
+        if longer.outcome is Outcome.OK and not longer.cut:
+            return False
+        return not shape.ordered or statement.against_sample or shape.limit in statement.ignored_limits
 
     def _result(self, item: str, variant: Variant) -> ExecutionResult | None:
         key = (item, variant.value)
@@ -154,11 +254,29 @@ class Executions:
 
 @dataclass(frozen=True)
 class _Asked:
-    """One form of one statement, and the items that ask for it."""
+    """One form of one statement, and the items that ask for it.
+
+    Attributes:
+        n_first: the rows that a longer LIMIT must go beyond.
+    """
 
     sql: str
     variant: Variant
     keys: Sequence[Key]
+    n_first: int
+
+
+def _window(written: ExecutionResult, longer: ExecutionResult | None) -> ExecutionResult | None:
+    """The statement's own rows with their sort keys, out of its run with a longer LIMIT."""
+    shape = written.shape
+    if longer is None or longer.sort_keys is None or shape is None or shape.offset is None:
+        return None
+    own = slice(shape.offset, shape.offset + len(written.rows))
+    return replace(longer, rows=longer.rows[own], sort_keys=longer.sort_keys[own], cut=False)
+
+
+_LEAST_TIE = 1024
+"""Rows that are asked for at least once a tie is known to go on: a top 1,024 costs what a top 2 does."""
 
 
 @dataclass(frozen=True)
@@ -167,11 +285,13 @@ class Runner:
 
     Attributes:
         title: what a bar of progress says.
+        elsewhere: the result of a form of a statement that was run before, for other items.
     """
 
     backend: SqlBackend
     limits: Limits
     title: str
+    elsewhere: Callable[[str, Variant], ExecutionResult | None] = lambda sql, variant: None
 
     def run(self, asked: _Asked) -> Made:
         """One run for all items that ask for it.
@@ -179,7 +299,7 @@ class Runner:
         Raises:
             BenchError: the backend itself failed.
         """
-        result = self.backend.execute(asked.sql, self.limits, asked.variant)
+        result = self.elsewhere(asked.sql, asked.variant) or self._executed(asked)
         if result.outcome is Outcome.BACKEND_ERROR:
             raise BenchError(
                 f"{asked.keys[0][0]}: the database failed: {result.message.rstrip('.')}. What was done is kept, and "
@@ -194,12 +314,29 @@ class Runner:
             ]
         )
 
+    def _executed(self, asked: _Asked) -> ExecutionResult:
+        if asked.variant is Variant.LONGER_LIMIT:
+            return self._with_ties(asked)
+        return self.backend.execute(asked.sql, self.limits, asked.variant)
 
-def _useful_variants(ran: _Ran, needs: frozenset[Variant]) -> frozenset[Variant]:
-    if ran.outcome is not Outcome.OK or ran.shape is None:
-        return frozenset()
-    makes_sense = {Variant.WITH_SORT_KEYS: ran.shape.ordered, Variant.WITHOUT_LIMIT: ran.shape.has_limit}
-    return frozenset(variant for variant in needs if makes_sense.get(variant, False))
+    def _with_ties(self, asked: _Asked) -> ExecutionResult:
+        """A LIMIT of one row more, made longer as long as an order's last tie goes on and rows may be fetched."""
+        limit, before, seconds = min(asked.n_first + 1, self.limits.max_rows), None, 0.0
+        while True:
+            result = self.backend.execute(asked.sql, self.limits, asked.variant, limit)
+            seconds += result.seconds
+            if result.outcome is Outcome.RESOURCE_LIMIT and before is not None:
+                return replace(before, seconds=seconds)
+            result = replace(result, cut=len(result.rows) >= limit, seconds=seconds)
+            if not result.cut or limit >= self.limits.max_rows or not _ends_in_tie(result, asked.n_first):
+                return result
+            limit, before = min(max(2 * limit, _LEAST_TIE), self.limits.max_rows), result
+
+
+def _ends_in_tie(result: ExecutionResult, n_first: int) -> bool:
+    """Whether the last row ties with the n-th."""
+    keys = result.sort_keys
+    return keys is not None and 0 < n_first <= len(keys) and tie_key(keys[n_first - 1]) == tie_key(keys[-1])
 
 
 def execute_golds(bench: Bench, needs: frozenset[Variant]) -> Executions:
@@ -208,7 +345,7 @@ def execute_golds(bench: Bench, needs: frozenset[Variant]) -> Executions:
     identity: dict[str, Json] = {"golds_sha256": dataset.golds_sha256, **engine}
     folder = RunFolder.of_identity(bench.root, dataset.card.dataset_id, "golds", identity)
     statements = [
-        Statement(gold_item(question.question_id, number), gold)
+        Statement(gold_item(question.question_id, number), gold, ignored_limits(question))
         for question in dataset.questions
         for number, gold in enumerate(question.golds)
     ]
@@ -216,17 +353,45 @@ def execute_golds(bench: Bench, needs: frozenset[Variant]) -> Executions:
 
 
 def execute_predictions(
-    bench: Bench, system_folder: RunFolder, predictions: Iterable[Prediction], needs: frozenset[Variant]
+    bench: Bench,
+    system_folder: RunFolder,
+    predictions: Iterable[Prediction],
+    needs: frozenset[Variant],
+    golds: Executions | None = None,
 ) -> tuple[RunFolder, Executions]:
-    """Run the statements of a system's predictions, or take them as they were run before."""
+    """Run the statements of a system's predictions, or take them as they were run before.
+
+    Args:
+        golds: the executions of the golds they will be compared with; a statement that is a gold is not run again.
+    """
     identity = bench.engine_identity()
     folder = RunFolder(system_folder.path / f"{bench.backend.describe()['engine']}--{identity_hash(identity)[:8]}")
+    questions = {question.question_id: question for question in bench.dataset.questions}
     statements = [
-        Statement(prediction.question_id, prediction.sql)
+        _predicted(prediction.question_id, prediction.sql, questions.get(prediction.question_id), golds)
         for prediction in predictions
         if prediction.status is PredictionStatus.SQL and prediction.sql is not None
     ]
-    return folder, _execute(bench, folder, identity, statements, needs, f"SQL of {system_folder.path.name}")
+    what = f"SQL of {system_folder.path.name}"
+    if golds is None:
+        return folder, _execute(bench, folder, identity, statements, needs, what)
+    items = {
+        gold: gold_item(question.question_id, number)
+        for question in bench.dataset.questions
+        for number, gold in enumerate(question.golds)
+    }
+
+    def run_as_gold(sql: str, variant: Variant) -> ExecutionResult | None:
+        return golds.stored(items[sql], sql, variant) if sql in items else None
+
+    return folder, _execute(bench, folder, identity, statements, needs, what, run_as_gold)
+
+
+def _predicted(question_id: str, sql: str, question: Question | None, golds: Executions | None) -> Statement:
+    if question is None or golds is None:
+        return Statement(question_id, sql)
+    items = [gold_item(question_id, number) for number in range(len(question.golds))]
+    return Statement(question_id, sql, ignored_limits(question), any(map(golds.is_sample, items)))
 
 
 def _execute(
@@ -236,9 +401,10 @@ def _execute(
     statements: Sequence[Statement],
     needs: frozenset[Variant],
     what: str,
+    elsewhere: Callable[[str, Variant], ExecutionResult | None] = lambda sql, variant: None,
 ) -> Executions:
     bench.check_data_use(what)
-    runner, recorded = Runner(bench.backend, bench.limits, what), {RECORD: bench.recorded_use()}
+    runner, recorded = Runner(bench.backend, bench.limits, what, elsewhere), {RECORD: bench.recorded_use()}
     with locked(folder.path):
         report_other_identity(bench.tell, what, folder, identity)
         executions = Executions(folder, identity, bench.tell.always)

@@ -16,6 +16,8 @@ MEASURES: Mapping[str, str] = {
     "single zero (N8).",
     "rows": "Share of results whose rows are gold's, whatever other columns there are; of the comparator answer.",
     "set": "Share of results that are right if repeated rows count once; of the comparator answer.",
+    "any_order": "Share of results that are right if a prediction without an ORDER BY may have any order; of the "
+    "comparator answer.",
     "extra_columns": "Mean number of columns that gold does not have; of the comparator answer.",
     "jaccard": "JAC, the mean overlap of predicted and gold identifiers, |A ∩ B| / |A ∪ B|; of the comparator "
     "biomedsql.",

@@ -63,7 +63,9 @@ def _figure_names(systems: Sequence[AnyScores]) -> list[str]:
 
 
 def _figure_header(name: str) -> str:
-    return {"set": "EX by set", "rows": "EX rows", "jaccard": "JAC"}.get(name, name.replace("_", " "))
+    return {"set": "EX by set", "rows": "EX rows", "any_order": "EX any order", "jaccard": "JAC"}.get(
+        name, name.replace("_", " ")
+    )
 
 
 def _scores_row(system: AnyScores, figures: Sequence[str]) -> list[Cell]:

@@ -42,7 +42,7 @@ VERDICT_LABELS = ("verdict", "difference", "answerable", "in_n", "gold_content",
 """Labels that come from the verdicts; all others are the questions' own."""
 
 # Figures that are shares; another comparator's may be anything.
-_SHARES = (EX.name, EX_UPPER.name, EX_NON_TRIVIAL.name, "set", "rows", "jaccard")
+_SHARES = (EX.name, EX_UPPER.name, EX_NON_TRIVIAL.name, "set", "rows", "any_order", "jaccard")
 
 
 @dataclass(frozen=True)

@@ -70,14 +70,12 @@ def verdict_of(connection: Any) -> Any:
 
 def run(connection: Any, sql: str) -> Evidence:
     """A statement as written, with its sort keys, and without its LIMIT, as the execution stage would store it."""
-    results = {variant: run_variant(connection, sql, variant) for variant in Variant}
-    shape = results[Variant.AS_WRITTEN].shape
+    written = run_variant(connection, sql, Variant.AS_WRITTEN)
+    shape = written.shape
     assert shape is not None
-    return Evidence(
-        results[Variant.AS_WRITTEN],
-        results[Variant.WITH_SORT_KEYS] if shape.ordered else None,
-        results[Variant.WITHOUT_LIMIT] if shape.has_limit else None,
-    )
+    keyed = run_variant(connection, sql, Variant.WITH_SORT_KEYS) if shape.ordered else None
+    whole = run_variant(connection, sql, Variant.WITHOUT_LIMIT) if shape.has_limit else None
+    return Evidence(written, keyed, whole)
 
 
 def run_variant(connection: Any, sql: str, variant: Variant) -> ExecutionResult:
@@ -245,7 +243,7 @@ def test_forbidding_extra_columns_changes_only_that(verdict_of: Any) -> None:
         (
             "SELECT MAX(chr) FROM gwas WHERE chr > 3",
             "SELECT UUID, chr, p FROM gwas WHERE chr > 3 ORDER BY p, bp LIMIT 3",
-            Difference.CUT_SHORT,
+            Difference.ROWS,
         ),
         (
             "SELECT DISTINCT gene FROM drugs",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sql_bench.comparators.assignment import CodedReading, Search
+from sql_bench.comparators.assignment import CodedReading, Repeats, Search
 from sql_bench.comparators.columns import Slot
 from sql_bench.comparators.equality import ValueRules, equal
 from sql_bench.comparators.limits import Reading
@@ -26,7 +26,8 @@ def find(
     reading = Reading(gold, [True] * len(gold), predicted, len(gold))
     slots = [Slot(tuple((one, other) for other in range(n_predicted))) for one in range(n_gold)]
     coded = CodedReading.of(reading, n_gold, n_predicted, STRICT)
-    return Search(coded, as_set=as_set, budget=Budget(steps)).find(slots)
+    repeats = Repeats.FREE if as_set else Repeats.AS_IN_GOLD
+    return Search(coded, repeats=repeats, budget=Budget(steps)).find(slots)
 
 
 def incidence_matrix(edges: list[tuple[int, int]], n_points: int) -> list[Row]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sql_bench.comparators.assignment import CodedReading, Search
+from sql_bench.comparators.assignment import CodedReading, Repeats, Search
 from sql_bench.comparators.coding import encode
 from sql_bench.comparators.columns import Slot
 from sql_bench.comparators.equality import ValueRules, equal
@@ -29,7 +29,7 @@ def same_bag(gold: list[Row], predicted: list[Row], rules: ValueRules, budget: B
     n_columns = len((gold or predicted or [()])[0])
     reading = Reading(gold, [True] * len(gold), predicted, len(gold))
     coded = CodedReading.of(reading, n_columns, n_columns, rules)
-    search = Search(coded, as_set=False, budget=budget or Budget(5_000_000))
+    search = Search(coded, repeats=Repeats.AS_IN_GOLD, budget=budget or Budget(5_000_000))
     return search.find([Slot(((column, column),)) for column in range(n_columns)]) is not None
 
 
@@ -50,6 +50,10 @@ EQUAL: list[tuple[Any, Any]] = [
     (datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31)),
     (datetime.datetime(2024, 1, 31, 12, tzinfo=UTC), datetime.datetime(2024, 1, 31, 13, tzinfo=CET)),
     (datetime.datetime(1, 1, 1, tzinfo=CET), datetime.datetime(1, 1, 1, tzinfo=CET)),
+    (datetime.datetime(2024, 1, 31), datetime.datetime(2024, 1, 31, tzinfo=UTC)),
+    (datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31, tzinfo=UTC)),
+    (datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31, 1, tzinfo=CET)),
+    (datetime.datetime(2024, 1, 31, 11), datetime.datetime(2024, 1, 31, 12, tzinfo=CET)),
     ([1, 0.1 + 0.2, None], [1.0, 0.3, None]),
     ([math.nan], [math.nan]),
     ({"a": 1, "b": [0.3]}, {"b": [0.1 + 0.2], "a": 1.0}),
@@ -80,7 +84,9 @@ DIFFERENT: list[tuple[Any, Any]] = [
     (False, None),
     ("2024-01-31", datetime.date(2024, 1, 31)),
     (datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31, 0, 0, 1)),
-    (datetime.datetime(2024, 1, 31), datetime.datetime(2024, 1, 31, tzinfo=UTC)),
+    (datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31, tzinfo=CET)),
+    (datetime.datetime(2024, 1, 31), datetime.datetime(2024, 1, 31, tzinfo=CET)),
+    (datetime.datetime(1, 1, 1), datetime.datetime(1, 1, 1, tzinfo=CET)),  # an instant before the year 1
     (datetime.time(1), datetime.timedelta(hours=1)),
     ([1, 2], [2, 1]),
     ([1], [1, None]),

@@ -29,7 +29,7 @@ class CountingBackend:
     def close(self):
         pass
 
-    def execute(self, sql, limits, variant=Variant.AS_WRITTEN):
+    def execute(self, sql, limits, variant=Variant.AS_WRITTEN, limit=None):
         self.asked.append((sql, variant))
         if sql in self.broken:
             return ExecutionResult(Outcome.BACKEND_ERROR, message="the disk is gone")
@@ -113,8 +113,8 @@ def test_a_record_cut_off_by_a_kill_is_run_again(tmp_path):
 
 def test_seconds_are_no_part_of_the_content(tmp_path):
     class Slower(CountingBackend):
-        def execute(self, sql, limits, variant=Variant.AS_WRITTEN):
-            found = super().execute(sql, limits, variant)
+        def execute(self, sql, limits, variant=Variant.AS_WRITTEN, limit=None):
+            found = super().execute(sql, limits, variant, limit)
             return ExecutionResult(**{**vars(found), "seconds": 9.0})
 
     one, other = Executions(tmp_path / "a"), Executions(tmp_path / "b")
@@ -133,10 +133,11 @@ def test_equal_statements_run_once_for_all_that_ask(tmp_path):
     same = [Statement(f"q{n}", "ORDER LIMIT") for n in range(5)]
     executions = Executions(tmp_path)
     assert executions.run(same, ALL, backend) == 15
-    assert [variant for _, variant in backend.asked] == list(Variant)
+    forms = [Variant.AS_WRITTEN, Variant.WITH_SORT_KEYS, Variant.WITHOUT_LIMIT]
+    assert [variant for _, variant in backend.asked] == forms
     assert executions.evidence("q4") == executions.evidence("q0")
     keys = [(line["item"], line["variant"]) for line in map(json.loads, (tmp_path / EXECUTIONS).open())]
-    assert keys == [(f"q{n}", variant.value) for n in range(5) for variant in Variant]
+    assert keys == [(f"q{n}", variant.value) for n in range(5) for variant in forms]
 
 
 def test_fewer_needs_take_nothing_away(tmp_path):
@@ -147,3 +148,100 @@ def test_fewer_needs_take_nothing_away(tmp_path):
     executions = Executions(tmp_path)
     assert executions.run(STATEMENTS, frozenset(), CountingBackend()) == 0
     assert executions.evidence("q2").with_sort_keys is not None
+
+
+class Table:
+    """A backend with one ordered table: `top K OFFSET`; every form of it is recorded by its LIMIT."""
+
+    def __init__(self, keys):
+        self.keys, self.asked = keys, []
+
+    def describe(self):
+        return {"engine": "table"}
+
+    def close(self):
+        pass
+
+    def execute(self, sql, limits, variant=Variant.AS_WRITTEN, limit=None):
+        k, offset = (int(word) for word in sql.split()[1:])
+        shape = StatementShape(sql, ordered=sql.startswith("top"), limit=k, has_limit=True, offset=offset)
+        reach = {Variant.AS_WRITTEN: slice(offset, offset + k), Variant.LONGER_LIMIT: slice(limit)}.get(
+            variant, slice(None)
+        )
+        self.asked.append((variant, limit))
+        rows = tuple((place,) for place in range(len(self.keys)))[reach]
+        if len(rows) > limits.max_rows:
+            return ExecutionResult(Outcome.RESOURCE_LIMIT, shape=shape)
+        keys = (
+            tuple((key,) for key in self.keys)[reach] if shape.ordered and variant is not Variant.AS_WRITTEN else None
+        )
+        return ExecutionResult(Outcome.OK, (Column("c", "BIGINT"),), rows, keys, shape=shape)
+
+
+NEEDS = frozenset({Variant.WITH_SORT_KEYS, Variant.LONGER_LIMIT})
+TIED = [1, 2, 3, 3, 3, 4] + [5] * 5000 + [6]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reached", "n_rows", "cut"),
+    [
+        ("top 2 0", [3], 3, True),  # the third row has another key
+        ("top 3 0", [4, 1024], 1024, True),
+        ("top 3 1", [5, 1024], 1024, True),
+        ("top 6 0", [7], 7, True),
+        ("top 7 0", [8, 1024, 2048, 4096, 8192], 5007, False),
+        ("top 5007 0", [5008], 5007, False),
+        ("top 5008 0", [], None, False),  # fewer rows than its LIMIT
+        ("top 2 5005", [5008], 5007, False),
+        ("top 0 0", [1], 1, True),
+        ("some 3 0", [4], 4, True),
+        ("some 5007 0", [5008], 5007, False),
+    ],
+)
+def test_a_limit_is_made_longer_until_the_tie_at_its_end_is_there(tmp_path, sql, reached, n_rows, cut):
+    backend, executions = Table(TIED), Executions(tmp_path)
+    executions.run([Statement("q", sql)], NEEDS, backend)
+    assert [limit for variant, limit in backend.asked if variant is Variant.LONGER_LIMIT] == reached
+    longer = executions.evidence("q").longer_limit
+    assert (longer and len(longer.rows), longer is not None and longer.cut) == (n_rows, cut)
+    whole = [variant for variant, _ in backend.asked if variant is Variant.WITHOUT_LIMIT]
+    assert len(whole) == (sql == "some 3 0")  # no order says which rows a longer LIMIT would bring
+    again = Table(TIED)
+    assert Executions(tmp_path).run([Statement("q", sql)], NEEDS, again) == 0 and not again.asked
+
+
+def test_a_tie_is_fetched_up_to_the_cap_on_rows(tmp_path):
+    backend, executions = Table(TIED), Executions(tmp_path)
+    executions.execute([Statement("q", "top 7 0")], NEEDS, Runner(backend, Limits(max_rows=3000), "execute"))
+    assert [limit for _, limit in backend.asked] == [None, 8, 1024, 2048, 3000]
+    longer = executions.evidence("q").longer_limit
+    assert longer is not None and (len(longer.rows), longer.cut) == (3000, True)
+
+
+def test_keys_of_a_longer_limit_serve_who_needs_sort_keys(tmp_path):
+    executions = Executions(tmp_path)
+    executions.run([Statement("q", "top 3 1")], NEEDS, Table(TIED))
+    keyed = executions.evidence("q").with_sort_keys
+    assert keyed is not None and (keyed.rows, keyed.sort_keys) == (((1,), (2,), (3,)), ((2,), (3,), (3,)))
+
+
+def test_a_limit_that_does_not_count_is_taken_off(tmp_path):
+    backend, executions = Table(TIED), Executions(tmp_path)
+    statements = [Statement("a", "top 3 0", frozenset({3})), Statement("b", "top 2 0", against_sample=True)]
+    executions.run([*statements, Statement("c", "top 1 0", frozenset({3}))], NEEDS, backend)
+    assert [executions.evidence(item).without_limit is not None for item in "abc"] == [True, True, False]
+
+
+def test_a_statement_that_ran_as_gold_is_not_run_again(tmp_path):
+    golds, backend = Executions(tmp_path / "golds"), Table(TIED)
+    golds.run([Statement("g#0", "top 3 0")], NEEDS, backend)
+    n_asked = len(backend.asked)
+
+    def elsewhere(sql, variant):
+        return golds.stored("g#0", sql, variant)
+
+    executions = Executions(tmp_path / "predictions")
+    statements = [Statement("g", "top 3 0"), Statement("h", "top 1 0")]
+    executions.execute(statements, NEEDS, Runner(backend, Limits(), "execute", elsewhere))
+    assert [limit for _, limit in backend.asked[n_asked:]] == [None, 2]
+    assert executions.results_sha256("g") == golds.results_sha256("g#0") != executions.results_sha256("h")
