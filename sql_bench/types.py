@@ -42,7 +42,7 @@ class IdentifierRule:
 
 @dataclass(frozen=True)
 class ComparisonRules:
-    """What a dataset declares about comparing its results (docs/rules/comparing.md C1.1, C4.5)."""
+    """What a dataset declares about comparing its results (docs/rules/comparing.md C1.1, C4.6)."""
 
     identifiers: IdentifierRule | None = None
     safety_limits: frozenset[int] = frozenset()
@@ -256,7 +256,7 @@ class VerdictKind(StrEnum):
 
 
 class Difference(StrEnum):
-    """The kind of difference between two results (docs/rules/comparing.md C2.3)."""
+    """The kind of difference between two results (docs/rules/comparing.md C2.5)."""
 
     ROWS = "rows"
     DUPLICATES_ONLY = "duplicates_only"

@@ -1,4 +1,4 @@
-"""The mildest difference that explains a wrong result (docs/rules/comparing.md C2.3)."""
+"""The mildest difference that explains a wrong result (docs/rules/comparing.md C2.5)."""
 
 from __future__ import annotations
 

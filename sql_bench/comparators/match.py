@@ -54,7 +54,7 @@ class Match:
 
     @property
     def repeats(self) -> Repeats:
-        """How often a row of gold's may stand in the prediction (docs/rules/comparing.md C2.2, C2.3)."""
+        """How often a row of gold's may stand in the prediction (docs/rules/comparing.md C2.2 to C2.4)."""
         if self.gold_is_set and self.n_extra_columns > 0:
             return Repeats.FOLDED
         return Repeats.AS_IN_GOLD_OR_ONCE if self.plan.dropped else Repeats.AS_IN_GOLD

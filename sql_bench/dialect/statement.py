@@ -85,7 +85,11 @@ def as_variant(query: exp.Query, variant: Variant, limit: int | None = None) -> 
                 layer.set(clause, None)
     if variant is Variant.LONGER_LIMIT:
         _set_limit(query, limit)
-    return query, _with_sort_keys(_outermost(query))
+    keys = _with_sort_keys(_outermost(query))
+    if keys is not None:
+        return query, keys
+    wrapped = _wrapped(_outermost(query))
+    return (query, None) if wrapped is None else (wrapped, _with_sort_keys(wrapped))
 
 
 def _layers(query: exp.Query) -> Iterator[exp.Query]:
@@ -236,6 +240,28 @@ def _with_sort_keys(query: exp.Query) -> SortKeys | None:
         query.append("expressions", exp.alias_(expression, f"{_KEY_ALIAS}{number}"))
     first_added = iter(range(-len(added), 0))
     return SortKeys(tuple(p if isinstance(p, int) else next(first_added) for p in places), len(added))
+
+
+def _wrapped(query: exp.Query) -> exp.Query | None:
+    """A set operation or SELECT DISTINCT, to which no column can be added, as the source of a query that can have one.
+
+    None unless the keys of its ORDER BY are made of its columns alone, by their names.
+    """
+    from sqlglot import exp
+
+    order, columns = query.args.get("order"), _Columns.of(query)
+    if order is None or columns is None or columns.may_grow or columns.n_known < len(columns.names):
+        return None
+    named = [column for key in order.expressions for column in key.find_all(exp.Column)]
+    if order.find(exp.Query) or any(c.table or columns.names.count(c.name.lower()) != 1 for c in named):
+        return None
+    source = query.copy()
+    for clause in ("order", "limit", "offset"):
+        source.set(clause, None)
+    outer = exp.select("*").from_(source.subquery("_rows"))
+    for clause in ("order", "limit", "offset"):
+        outer.set(clause, query.args[clause].copy() if query.args.get(clause) else None)
+    return outer
 
 
 @dataclass(frozen=True)
