@@ -132,11 +132,20 @@ def test_an_alias_inside_a_key_is_written_out():
     assert keys == SortKeys((-1,), 1)
 
 
+def test_a_key_beside_what_cannot_grow_is_added_around_it():
+    text, keys = with_keys(
+        "SELECT a FROM t UNION SELECT b FROM u ORDER BY LOWER(a) LIMIT 2", variant=Variant.WITH_SORT_KEYS
+    )
+    inner = "(SELECT a FROM t UNION SELECT b FROM u) AS _rows"
+    assert text == f"SELECT *, LOWER(a) AS _sort_key_0 FROM {inner} ORDER BY LOWER(a) LIMIT 2"
+    assert keys == SortKeys((-1,), 1)
+
+
 @pytest.mark.parametrize(
     "sql",
     [
         "SELECT DISTINCT a FROM t ORDER BY b",
-        "SELECT a FROM t UNION SELECT b FROM u ORDER BY LOWER(a)",
+        "SELECT a FROM t UNION SELECT b FROM u ORDER BY LOWER(t.a)",
         "SELECT *, a FROM t ORDER BY 2",
         "SELECT a FROM t",
     ],
