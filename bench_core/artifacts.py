@@ -94,7 +94,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(_text_of(path))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
         raise BadFile(path, f"this is not JSON ({error})") from error
 
 

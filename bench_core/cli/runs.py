@@ -32,7 +32,7 @@ def say_damaged(root: Path, dataset: str | None) -> None:
 
     for run in on_dataset(stored_runs(root), dataset):
         if run.status == "damaged":
-            say(f"{run.folder} is damaged: {run.problem} The next run makes it again.")
+            say(f"{run.folder} is damaged: {run.problem} The next run of it makes it again.")
 
 
 def _counted(n: int) -> str:

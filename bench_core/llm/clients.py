@@ -114,7 +114,7 @@ def _endpoint(url: str, model: str, options: ClientOptions, ledger: Ledger | Non
 def _extra_body(text: str) -> Mapping[str, Json]:
     try:
         content = json.loads(text or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"extra_body={text} is not JSON ({error}).") from error
     if not isinstance(content, dict):
         raise UserError(f"extra_body={text} is no JSON object.")
@@ -157,5 +157,7 @@ def _read_prices(path: Path) -> dict[str, Price]:
     try:
         content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {str(name): Price(float(item["prompt"]), float(item["completion"])) for name, item in content.items()}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except UserError as error:
+        raise BadFile(path, str(error).rstrip(".")) from error
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise BadFile(path, "expected lines such as `my-model: {prompt: 0.5, completion: 1.5}`") from error

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench_core.characters import whole_characters
-from bench_core.errors import UserError
+from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
 from bench_core.llm.chat import ChatRequest, ChatResponse, Finish, Message, NoAnswer, Tool, ToolCall, Usage
 from bench_core.llm.limits import Limits
@@ -36,6 +36,10 @@ _TAKEN_FIELDS = frozenset(
 _FIXED_SAMPLING = re.compile(r"(.*/)?(o\d|gpt-5)(-.*|\..*)?", re.IGNORECASE)
 # Fields in which endpoints give reasoning by itself: vLLM and DeepSeek, then OpenRouter and newer vLLM.
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
+# What no further request of a run will change: a dead port, a wrong key. So many in a row, each after its retries, end
+# the run.
+_LASTING = frozenset({"no connection", "key refused"})
+_MOST_LASTING_IN_A_ROW = 3
 # The model may have answered, though the answer did not arrive or could not be read.
 _PERHAPS_BILLED = frozenset({"timed out", "connection lost", "malformed", "too large"})
 
@@ -68,6 +72,7 @@ class OpenAIEndpoint:
         if taken:
             raise UserError(f"extra_body cannot hold {taken[0]}; the most tokens of an answer are set by max_tokens=….")
         self._retries, self._limits = retries or Retries(), limits or Limits()
+        self._n_lasting = 0
 
     def describe(self) -> Mapping[str, Json]:
         """Endpoint, model and what is sent beside the request."""
@@ -88,6 +93,7 @@ class OpenAIEndpoint:
 
         Raises:
             NoAnswer: the last try failed, or a limit forbids another.
+            BenchError: several requests in a row failed in a way that will last.
         """
         fields = {**self._sampling(request), **self._extra_body}
         body = {
@@ -97,9 +103,14 @@ class OpenAIEndpoint:
             **{name: value for name, value in fields.items() if value is not None},
         }
         try:
-            return self._retries.call(lambda: self._once(body, request))
+            response = self._retries.call(lambda: self._once(body, request))
         except EndpointFailure as failure:
+            self._n_lasting = self._n_lasting + 1 if failure.kind in _LASTING else 0
+            if self._n_lasting >= _MOST_LASTING_IN_A_ROW:
+                raise BenchError(f"{failure} No more is asked; what was answered is kept.") from failure
             raise NoAnswer(failure.kind, str(failure)) from failure
+        self._n_lasting = 0
+        return response
 
     def _sampling(self, request: ChatRequest) -> dict[str, Json]:
         """How tokens are drawn, in the fields the model knows; further samples begin elsewhere."""

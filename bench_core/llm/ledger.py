@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench_core.artifacts import OWNERS_FILE, read_json, write_json
+from bench_core.errors import BadFile, BenchError
 
 
 @dataclass
@@ -83,13 +85,24 @@ class FileLedger:
 
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._threads, FileLock(self._path.with_name(f".{self._path.name}.lock")):
-            account = _account_of(read_json(self._path)) if self._path.exists() else Account()
+            account = self._read() if self._path.exists() else Account()
             yield account
             write_json(self._path, asdict(account), OWNERS_FILE)
+
+    def _read(self) -> Account:
+        try:
+            return _account_of(read_json(self._path))
+        except (BadFile, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BenchError(
+                f"{self._path}: the ledger of what was spent is damaged; delete it, and lower the cap by that much."
+            ) from error
 
 
 def _account_of(content: Any) -> Account:
     recent = {request: Entry(**entry) for request, entry in content["recent"].items()}
     # write_json sorts keys; requests are told apart by theirs, and their order is that of time.
     ordered = dict(sorted(recent.items(), key=lambda item: item[1].time))
-    return Account(ordered, dict(content["reserved"]), content["dollars"])
+    account = Account(ordered, dict(content["reserved"]), content["dollars"])
+    if not math.isfinite(account.committed) or min([account.dollars, *account.reserved.values()]) < 0:
+        raise ValueError("no sum of money")
+    return account

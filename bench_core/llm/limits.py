@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,10 +30,18 @@ _MINUTE_S = 60.0
 
 @dataclass(frozen=True)
 class Price:
-    """Dollars for a million tokens."""
+    """Dollars for a million tokens.
+
+    Raises:
+        UserError: negative, NaN or infinite: no cap would hold.
+    """
 
     prompt: float
     completion: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(dollars) and dollars >= 0 for dollars in (self.prompt, self.completion)):
+            raise UserError(f"A price is a number of dollars from 0, not {self.prompt} and {self.completion}.")
 
     def of(self, usage: Usage) -> float:
         """Dollars of one request."""
@@ -64,6 +73,8 @@ class Limits:
     ) -> None:
         if n_at_once < 1:
             raise UserError(f"n_at_once={n_at_once} does not fit: at least one request must be allowed at a time.")
+        if most_dollars is not None and not (math.isfinite(most_dollars) and most_dollars >= 0):
+            raise UserError(f"A spending cap is a number of dollars from 0, not {most_dollars}.")
         if most_dollars is not None and price is None:
             raise UserError("A spending cap needs the model's price; add it to the cost table.")
         self._at_once = threading.BoundedSemaphore(n_at_once)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import MISSING, Field, asdict, astuple, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,9 @@ from bench_core.llm.chat import ChatRequest, ChatResponse, ToolCall, Usage
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: with a hash of all that is stored; what version 1 wrote, without one, is believed as it stands."""
+_HASH = "sha256"
 _STRICTNESS: tuple[Access | None, ...] = (None, "public", "credentialed")
 # Lock files cannot be deleted safely while others may wait for them, so there is a bounded number, each for many keys:
 # 65,536, of which two requests under way seldom want the same.
@@ -56,7 +60,8 @@ class Stored:
         if not self.response.tool_calls:
             del response["tool_calls"]
         content = {"schema_version": SCHEMA_VERSION, "made_from": self.made_from, "response": response}
-        return {**content, "access": self.access} if self.access else content
+        content |= {"access": self.access} if self.access else {}
+        return {**content, _HASH: identity_hash(content)}
 
     @classmethod
     def from_json(cls, content: Any, path: Path, line: int | None = None) -> Stored:
@@ -66,13 +71,20 @@ class Stored:
             BadFile: it is something else, or an answer that must not be stored.
         """
         try:
-            if content["schema_version"] != SCHEMA_VERSION:
-                raise BadFile(path, f"expected an answer of schema version {SCHEMA_VERSION}", line)
+            version, sha256 = content["schema_version"], content.get(_HASH)
+            if version not in (1, SCHEMA_VERSION):
+                raise BadFile(path, f"expected an answer of schema version {SCHEMA_VERSION} and found {version}", line)
+            content = {name: value for name, value in content.items() if name != _HASH}
+            if (sha256 is not None or version != 1) and sha256 != identity_hash(content):
+                raise BadFile(path, "this answer is not as it was stored", line)
             access = content.get("access")
             if access not in (None, *ACCESSES):
                 raise BadFile(path, f"expected access to be public or credentialed and found {access!r}", line)
             stored = cls(dict(content["made_from"]), _response(content["response"]), access)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _ = stored.key, model_name(stored)
+        except BadFile:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise BadFile(path, f"expected a stored answer ({error})", line) from error
         if stored.response.problem:
             raise BadFile(path, f"this answer is {stored.response.problem}, and such are not stored", line)
@@ -113,20 +125,34 @@ def _as_json(value: Any) -> Json:
     return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-class ResponseStore:
-    """The answers below a folder. Several threads and processes may use it at once."""
+def _on_standard_error(sentence: str) -> None:
+    with suppress(OSError, ValueError):  # nobody listens
+        print(sentence, file=sys.stderr)
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+
+class ResponseStore:
+    """The answers below a folder. Several threads and processes may use it at once.
+
+    Args:
+        warn: told of each file that is damaged.
+    """
+
+    def __init__(self, root: Path, warn: Callable[[str], None] = _on_standard_error) -> None:
+        self.root, self._warn = root, warn
 
     def get(self, key: str) -> Stored | None:
         """The answer of a key; None where there is none, or its file is damaged and must be made again."""
         path = self._path(key)
         try:
             stored = Stored.from_json(read_json(path), path)
-        except (FileNotFoundError, BadFile):
+            if stored.key != key:
+                raise BadFile(path, "this is the answer to something else")
+        except FileNotFoundError:
             return None
-        return stored if stored.key == key else None
+        except BadFile as error:
+            self._warn(f"{error} It is not used; where it is needed the model is asked again.")
+            return None
+        return stored
 
     def put(self, stored: Stored) -> None:
         """Keep an answer.
@@ -214,7 +240,7 @@ class ResponseStore:
                 lines = [line for line in file if line.strip()]
         except FileNotFoundError as error:
             raise UserError(f"{path}: there is no such file.") from error
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
             raise BadFile(path, f"expected a gzipped archive of answers ({error})") from error
         answers = [_answer_of_line(line, path, number) for number, line in enumerate(lines, start=1)]
         n_new = 0
@@ -267,7 +293,15 @@ def _response(content: Any) -> ChatResponse:
         AttributeError, KeyError, TypeError, ValueError: they are of another form.
     """
     calls = tuple(ToolCall(**call) for call in content.get("tool_calls", ()))
-    return ChatResponse(**{**content, "usage": Usage(**content["usage"]), "tool_calls": calls})
+    usage = Usage(**content["usage"])
+    of_calls = (text for call in calls for text in astuple(call))
+    texts = [content["text"], content["reasoning"], content["finish"], *of_calls]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is none")
+    numbers = [content["seconds"], *(number for number in astuple(usage) if number is not None)]
+    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+        raise TypeError("a number is none")
+    return ChatResponse(**{**content, "usage": usage, "tool_calls": calls})
 
 
 def _answer_of_line(line: str, path: Path, number: int) -> Stored:

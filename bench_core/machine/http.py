@@ -5,8 +5,10 @@ from __future__ import annotations
 import email.utils
 import ipaddress
 import json
+import math
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ FailureKind = Literal[
     "connection lost",
     "malformed",
     "too large",
+    "key refused",
     "rejected",
 ]
 
@@ -163,10 +166,9 @@ class JsonEndpoint:
         import httpx2
 
         url = urlunsplit(self._parts._replace(path=f"{self._parts.path.rstrip('/')}/{path}"))
+        headers = self._with_key()
         try:
-            with self._connected().stream("POST", url, json=body, headers=self._with_key()) as response:
-                content = self._read(response)
-                self._check_status(response, content)
+            content = self._in_time(lambda: self._exchange(url, body, headers))
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             cause = self._clean(str(error) or type(error).__name__)
             raise EndpointFailure("no connection", f"{self.place} cannot be reached: {cause}.") from error
@@ -179,6 +181,37 @@ class JsonEndpoint:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
             raise EndpointFailure("malformed", f"{self.place} answered with what is not JSON.") from error
+
+    def _exchange(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+        with self._connected().stream("POST", url, json=body, headers=headers) as response:
+            content = self._read(response)
+            self._check_status(response, content)
+        return content
+
+    def _in_time(self, ask: Callable[[], bytes]) -> bytes:
+        """Ask in a thread that is left behind when its time is over.
+
+        The HTTP client bounds each read by itself: headers that come a byte at a time would never end.
+
+        Raises:
+            EndpointFailure: the time is over; or whatever `ask` raises.
+        """
+        outcome: list[bytes | BaseException] = []
+
+        def run() -> None:
+            try:
+                outcome.append(ask())
+            except BaseException as error:  # it is raised where the answer is waited for
+                outcome.append(error)
+
+        asking = threading.Thread(target=run, daemon=True)
+        asking.start()
+        asking.join(2 * self._timeout_s)  # connecting and sending, then the answer
+        if not outcome:
+            raise EndpointFailure("timed out", f"{self.place} did not finish within {2 * self._timeout_s:g} s.")
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
 
     def _connected(self) -> httpx2.Client:
         if self._client is None:
@@ -228,7 +261,7 @@ class JsonEndpoint:
             raise EndpointFailure("rate limited", message, retry_after_s, said)
         if status >= 500:
             raise EndpointFailure("server error", message, retry_after_s, said)
-        raise EndpointFailure("rejected", message, said=said)
+        raise EndpointFailure("key refused" if status in (401, 403) else "rejected", message, said=said)
 
     def _clean(self, text: str) -> str:
         """Text of the other side as it may be shown: one line, short, and without the key."""
@@ -248,14 +281,17 @@ def _said(content: bytes) -> str:
 
 
 def _retry_after_s(value: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds a number of them or a date (RFC 9110, section 10.2.3)."""
+    """Seconds of a Retry-After header, which holds a number of them or a date (RFC 9110, section 10.2.3).
+
+    None where it holds anything else.
+    """
     if value is None:
         return None
     try:
-        return max(float(value), 0.0)
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, IndexError, OverflowError, OSError):
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

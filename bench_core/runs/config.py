@@ -33,7 +33,7 @@ def load_config(path: Path, model: type[Model]) -> Model:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise BadFile(path, f"this is not YAML ({error.problem})", line) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the last two: numbers and nesting beyond reason
         raise BadFile(path, f"this is not YAML ({str(error).splitlines()[0]})") from error
     try:
         return model.model_validate(content)

@@ -108,8 +108,8 @@ class ItemKind(Generic[Value]):
     Attributes:
         file_name: the file they are stored in.
         key_fields: the fields of an item that are its key.
-        load: what is kept in memory of a stored item, whose whole line stays on disk. KeyError, TypeError, ValueError
-            and UserError mean that the line is damaged, NoItem that it is no item.
+        load: what is kept in memory of a stored item, whose whole line stays on disk. KeyError, TypeError, ValueError,
+            AttributeError and UserError mean that the line is damaged, NoItem that it is no item.
         made_from: fields that decide, beside the key, whether a stored item is the one that is asked for.
     """
 
@@ -270,7 +270,7 @@ class ItemStage(Generic[Value]):
             key = self._note(line.offset, line.item)
         except NoItem:
             return True
-        except (KeyError, TypeError, ValueError, UserError):
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, UserError):
             return False
         (self._unhashed.discard if line.is_hashed else self._unhashed.add)(key)
         return True

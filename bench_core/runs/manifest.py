@@ -33,6 +33,26 @@ Status = Literal["started", "complete", "partial", "failed"]
 """`partial`: what could be done is there and scored, the rest is asked for again by the next run."""
 
 
+_HASH = "sha256"
+_TYPES: Mapping[str, type] = {
+    "identity": dict,
+    "status": str,
+    "error": str,
+    "notes": list,
+    "seconds": dict,
+    "recorded": dict,
+    "files": dict,
+    "environment": dict,
+    "schema_version": int,
+}
+
+
+def is_as_written(content: Mapping[str, Any]) -> bool:
+    """Whether a manifest's content agrees with the hash in it; those of earlier versions have none."""
+    sha256 = content.get(_HASH)
+    return sha256 is None or sha256 == identity_hash({name: value for name, value in content.items() if name != _HASH})
+
+
 def slug(text: str) -> str:
     """A name that can be a folder: what is not a letter, digit, dot, `_` or `=` becomes one hyphen."""
     return re.sub(r"[^A-Za-z0-9._=]+", "-", text).strip("-.") or "unnamed"
@@ -97,10 +117,11 @@ class RunFolder:
             content: dict[str, Any] = read_json(self.path / MANIFEST_NAME)
             known = {item.name for item in fields(Manifest)}
             manifest = Manifest(**{name: value for name, value in content.items() if name in known})
-            version_found = content["schema_version"]
-        except (FileNotFoundError, BadFile, AttributeError, TypeError, KeyError):
+            is_whole = content["schema_version"] is not None and is_as_written(content)
+        except (FileNotFoundError, BadFile, AttributeError, TypeError, KeyError, ValueError):
             return None
-        return manifest if isinstance(version_found, int) and isinstance(manifest.identity, dict) else None
+        has_its_types = all(isinstance(getattr(manifest, name), kind) for name, kind in _TYPES.items())
+        return manifest if is_whole and has_its_types else None
 
     def complete_manifest(self, identity: Mapping[str, Json]) -> Manifest | None:
         """The manifest of a run that is whole: same identity, complete, and every file as it was written."""
@@ -138,7 +159,8 @@ class RunFolder:
             manifest.files[name] = file_sha256(self.path / name)
 
     def _write(self, manifest: Manifest) -> None:
-        write_json(self.path / MANIFEST_NAME, asdict(manifest))
+        content = asdict(manifest)
+        write_json(self.path / MANIFEST_NAME, {**content, _HASH: identity_hash(content)})
 
 
 def environment(packages: Iterable[str]) -> dict[str, Json]:

@@ -11,7 +11,8 @@ from typing import Any
 from bench_core.artifacts import file_sha256, read_json
 from bench_core.errors import BadFile, UserError
 from bench_core.plugins.arguments import did_you_mean
-from bench_core.runs.manifest import MANIFEST_NAME, SCHEMA_VERSION
+from bench_core.runs.manifest import MANIFEST_NAME, SCHEMA_VERSION, is_as_written
+from bench_core.runs.score_files import wrong_score_files
 
 _FOLDER = re.compile(r"(?P<name>[^.].*)--(?P<hash8>[0-9a-f]{8})")
 _HASH = re.compile(r"[0-9a-f]{4,8}")
@@ -118,10 +119,13 @@ def _examined(folder: Path, verified: bool) -> tuple[Mapping[str, Any], tuple[st
         return {}, ("damaged", f"{MANIFEST_NAME} cannot be read.")
     if not isinstance(manifest, dict) or not isinstance(manifest.get("identity"), dict):
         return {}, ("damaged", f"{MANIFEST_NAME} has no identity.")
+    if not is_as_written(manifest):
+        return {}, ("damaged", f"{MANIFEST_NAME} is not as it was written.")
     status = manifest.get("status")
     if status not in _STATES:
         return manifest, ("damaged", f"{MANIFEST_NAME} has no status.")
     wrong = list(_wrong_files(folder, _mapping(manifest.get("files")), verified))
+    wrong += wrong_score_files(folder) if verified else ()
     if wrong and status in ("complete", "partial"):
         return manifest, ("damaged", " ".join(wrong))
     return manifest, (str(status), str(manifest.get("error") or "") if status == "failed" else "")

@@ -80,7 +80,7 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], permission: P
     created = create_retriever(spec, loaded.card)
     check(str(spec), dataset_id, loaded.card.access, FirstStage(str(spec), created).reaches, permission)
     with readable_by_its_owner_only(loaded.card.access), working(f"indexing {dataset_id}"):
-        folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir)
+        folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir, say)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
     say(f"{spec} on {dataset_id}: the index {done}.")
     click.echo(str(folder))

@@ -80,7 +80,7 @@ def _vectors(content: Any, n_texts: int, place: str) -> NDArray[np.float32]:
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise BenchError(f"{place} answered without a list of embeddings.")
     order = [item.get("index", position) for position, item in enumerate(items)]
-    if sorted(order, key=repr) != sorted(range(n_texts), key=repr):
+    if not all(type(position) is int for position in order) or sorted(order) != list(range(n_texts)):
         raise BenchError(
             f"{place} was sent {n_texts} texts and answered with {len(items)} embeddings, or others twice."
         )
@@ -89,7 +89,7 @@ def _vectors(content: Any, n_texts: int, place: str) -> NDArray[np.float32]:
         vectors = np.empty((n_texts, len(rows[0])), dtype=np.float32)
         with np.errstate(over="ignore"):  # a number beyond float32 becomes infinity, and that is refused below
             vectors[order] = rows
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, OverflowError, binascii.Error) as error:
         raise BenchError(f"{place} answered with embeddings that are not rows of equally many numbers.") from error
     if not np.isfinite(vectors).all() or not vectors.size:
         raise BenchError(f"{place} answered with an embedding that is empty, or holds NaN or infinity.")
@@ -102,7 +102,6 @@ def _numbers(embedding: Any) -> NDArray[np.floating[Any]]:
 
     if isinstance(embedding, str):
         return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
-    numbers = np.asarray(embedding, dtype=np.float64)
-    if numbers.ndim != 1:
+    if not isinstance(embedding, list) or not all(type(number) in (int, float) for number in embedding):
         raise ValueError("an embedding is one row of numbers")
-    return numbers
+    return np.array(embedding, dtype=np.float64)

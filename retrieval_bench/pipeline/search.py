@@ -21,7 +21,9 @@ def search(making: RunInMaking, system: FirstStage) -> Run:
     dataset, retriever, manifest = making.dataset, system.retriever, making.manifest
     dataset_id = dataset.card.dataset_id
     with manifest.phase("index"), working(f"index {dataset_id} for {system.label}"):
-        index_dir, was_there = prepare_index(retriever, dataset.corpus, dataset.card.indexed_as, making.indexes_dir)
+        index_dir, was_there = prepare_index(
+            retriever, dataset.corpus, dataset.card.indexed_as, making.indexes_dir, making.tell.always
+        )
     done = "opened" if was_there else "indexed"
     making.tell(f"{system.label} on {dataset_id}: {done} {len(dataset.corpus)} documents.")
     with manifest.phase("search"):

@@ -133,10 +133,13 @@ def stored_runs(results_dir: Path) -> list[ItemScores]:
             or not (folder.path / RUN_FILE).is_file()
         ):
             continue
-        made_from = stored.made_from["qrels_sha256"]
-        if stored.made_from != _made_from(file_sha256(folder.path / RUN_FILE), made_from):
-            continue
-        run = _of_folder(folder, manifest, stored)
+        try:
+            made_from = stored.made_from["qrels_sha256"]
+            if stored.made_from != _made_from(file_sha256(folder.path / RUN_FILE), made_from):
+                continue
+            run = _of_folder(folder, manifest, stored)
+        except (KeyError, TypeError, AttributeError):
+            continue  # of another shape: `runs list` says so
         if judgments.setdefault((run.dataset, run.content), made_from) != made_from:
             raise UserError(
                 f"The runs on {run.dataset} were scored against different judgments; run them again with "

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.artifacts import file_sha256, write_atomically
-from bench_core.errors import BadFile
+from bench_core.errors import UserError
 from bench_core.results.intervals import Figure
-from bench_core.results.score_files import read_score_file, write_score_file
 from bench_core.results.scores import Values, figures_from_json, figures_of, figures_to_json
+from bench_core.runs.score_files import read_score_file, write_score_file
 from retrieval_bench.scoring.measures import Measure
 from retrieval_bench.scoring.score import Scores
 
@@ -87,6 +87,7 @@ def write_scores(folder: Path, scores: StoredScores) -> None:
             "n_ties": scores.counts["ties"],
             "figures": figures_to_json(scores.figures),
         },
+        {PER_QUERY_FILE: hashlib.sha256(per_query.encode()).hexdigest()},
     )
 
 
@@ -113,7 +114,7 @@ def read_scores(folder: Path) -> StoredScores | None:
             summary["notes"],
             older,
         )
-    except (FileNotFoundError, BadFile, KeyError, TypeError, ValueError):
+    except (FileNotFoundError, UserError, KeyError, TypeError, ValueError, AttributeError, csv.Error):
         return None
 
 

@@ -249,7 +249,8 @@ class Executions:
         if not self._stored.has(key):
             return None
         stored = self._stored.item(key)
-        return result_from_json({**stored.measured, **stored.content["result"]})
+        seconds = stored.measured.get("seconds")  # outside the line's hash
+        return result_from_json({"seconds": seconds if isinstance(seconds, float) else 0.0, **stored.content["result"]})
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench_core.artifacts import write_atomically
+from bench_core.artifacts import file_sha256, write_atomically
 from bench_core.errors import BadFile, BenchError
 from bench_core.identity import Json, canonical_json, content_hash
-from bench_core.results.score_files import read_score_file, write_score_file
 from bench_core.results.scores import ItemScores, content_of, figures_from_json, figures_to_json
 from bench_core.runs.manifest import RunFolder, slug
+from bench_core.runs.score_files import read_score_file, write_score_file
 from sql_bench.scoring.metrics import VERDICT_LABELS, QuestionVerdict, item_scores, tally
 from sql_bench.types import Difference, Verdict, VerdictKind
 
@@ -36,8 +36,9 @@ def write_verdicts(scores: ItemScores, verdicts: Sequence[QuestionVerdict], made
     folder, label = scores.kept_in, slug(scores.rule)
     counted = tally(scores)
     lines = "".join(canonical_json(_verdict_json(verdict)) + "\n" for verdict in verdicts)
-    write_atomically(folder / f"verdicts.{label}.jsonl", lines)
-    write_atomically(folder / f"per_question.{label}.csv", _per_question_csv(verdicts))
+    items = {f"verdicts.{label}.jsonl": lines, f"per_question.{label}.csv": _per_question_csv(verdicts)}
+    for name, text in items.items():
+        write_atomically(folder / name, text)
     write_score_file(
         folder / f"scores.{label}.json",
         {
@@ -55,6 +56,7 @@ def write_verdicts(scores: ItemScores, verdicts: Sequence[QuestionVerdict], made
             "verdicts_outside_n": dict(counted.outside),
             "gold_contents": dict(counted.gold_contents),
         },
+        {name: file_sha256(folder / name) for name in items},
     )
 
 
@@ -76,7 +78,7 @@ def stored_verdicts(scores_path: Path) -> StoredVerdicts | None:
             0 if older else content["n_unanswered"],
         )
         made_from = content["made_from"]
-    except (FileNotFoundError, BadFile, KeyError, TypeError, ValueError):
+    except (FileNotFoundError, BadFile, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
     system = RunFolder(scores_path.parent.parent).read()
     dataset: Any = system.identity.get("dataset") if system else None
@@ -105,7 +107,8 @@ def stored_system(folder: Path, comparator: str) -> ItemScores:
 
 def stored_systems(results_dir: Path) -> list[ItemScores]:
     """All scored systems in a results folder, by dataset, comparator and name."""
-    stored = (stored_verdicts(path) for path in sorted((results_dir / "sql").glob("*/*/*/scores.*.json")))
+    paths = sorted((results_dir / "sql").glob("*/*/*/scores.*.json"))
+    stored = (stored_verdicts(path) for path in paths if RunFolder(path.parent.parent).read() is not None)
     found = [system.scores for system in stored if system is not None]
     return sorted(found, key=lambda system: (system.dataset, system.content, system.rule, system.system))
 

@@ -1,6 +1,9 @@
 """Chat clients over real HTTP: hostile endpoints, retries, limits, the store, and several processes at once."""
 
+import contextlib
 import json
+import math
+import random
 import subprocess
 import sys
 import textwrap
@@ -23,7 +26,7 @@ from bench_core.llm.endpoint import OpenAIEndpoint
 from bench_core.llm.limits import Limits, Price
 from bench_core.llm.reasoning import answer_part, is_reasoning_model
 from bench_core.llm.store import ResponseStore, Stored, made_from
-from bench_core.machine.http import JsonEndpoint, Retries
+from bench_core.machine.http import JsonEndpoint, Retries, _retry_after_s
 from bench_core.machine.threads import in_threads
 
 
@@ -101,7 +104,7 @@ HOSTILE = {
     "empty choices": (respond(200, b'{"choices": []}'), "malformed", 3),
     "null": (respond(200, b"null"), "malformed", 3),
     "10 MB": (lambda *_: choice("x" * 10_000_000), "too large", 1),
-    "401": (respond(401, b'{"error": {"message": "bad key sk-secret"}}'), "rejected", 1),
+    "401": (respond(401, b'{"error": {"message": "bad key sk-secret"}}'), "key refused", 1),
     "400": (respond(400, b'{"error": "too long"}'), "rejected", 1),
     "redirect": (respond(302, Location="http://example.org/"), "rejected", 1),
 }
@@ -153,6 +156,92 @@ def test_a_passing_fault_is_waited_for_as_long_as_the_endpoint_asks():
     assert 17 <= waits[0] <= 17.5  # spread a little, so that many clients do not come back at once
     assert 25 < waits[1] <= 30.5
     assert 1.0 <= waits[2] <= 2.0  # the third wait of 0.5, 1, 2: jittered between half and all
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "", "nan", "inf", "-5", "1e999", "Wed, 99 Foo 2026", "\u00e9", "9" * 400, "0x10"]
+)
+def test_any_retry_after_is_read_or_passed_over(text):
+    seconds = _retry_after_s(text)
+    assert seconds is None or 0 <= seconds < math.inf
+
+
+def trickling_headers(number, body, handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-A: ")
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b"a")
+            time.sleep(0.05)
+
+
+def test_headers_that_trickle_end_at_the_time_out():
+    with ChatServer(trickling_headers) as server, pytest.raises(NoAnswer) as caught:
+        client(server, n_tries=1, timeout_s=0.3).complete(ask())
+    assert caught.value.status == "timed out"
+
+
+def test_a_wrong_key_ends_the_run_after_a_few_requests():
+    with ChatServer(respond(401, b'{"error": {"message": "wrong key"}}')) as server:
+        asking = client(server, key_variable="TEST_KEY")
+        for _ in range(2):
+            assert isinstance(outcome_of(asking, ask()), NoAnswer)
+        with pytest.raises(BenchError, match=r"401 \(wrong key\); is the key in TEST_KEY right\? No more") as caught:
+            asking.complete(ask())
+    assert not isinstance(caught.value, NoAnswer) and len(server.requests) == 3
+
+
+@pytest.mark.parametrize("dollars", [-1.0, math.nan, math.inf])
+def test_prices_and_caps_that_bound_nothing_are_refused(dollars):
+    capped = lambda: Limits(price=Price(1, 1), most_dollars=dollars)  # noqa: E731
+    for make in (lambda: Price(dollars, 1.0), lambda: Price(1.0, dollars), capped):
+        with pytest.raises(UserError, match="number of dollars from 0"):
+            make()
+
+
+def stored_answer(tmp_path):
+    """A store with one answer, its key and its file."""
+    warned = []
+    store = ResponseStore(tmp_path / "store", warned.append)
+    stored = Stored({"client": {"model": "m"}, "messages": [], "sampling": {}, "sample": 0}, ChatResponse("yes"))
+    store.put(stored)
+    (path,) = store.root.glob("??/*.json")
+    return store, stored.key, path, warned
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"yes"', '"no"'),
+        lambda text: text[:-3],
+        lambda text: "",
+        lambda text: "[" * 100_000,
+        lambda text: "9" * 6000,
+        lambda text: "[]",
+        lambda text: text.replace('"text"', '"txet"'),
+        lambda text: text.replace('"sample": 0', '"sample": 1'),
+        lambda text: text.replace('"schema_version": 2', '"schema_version": 3'),
+    ],
+)
+def test_a_stored_answer_that_is_damaged_is_named_and_not_used(tmp_path, change):
+    store, key, path, warned = stored_answer(tmp_path)
+    assert store.get(key).response.text == "yes" and warned == []
+    path.write_text(change(path.read_text()))
+    assert store.get(key) is None
+    assert len(warned) == 1 and str(path) in warned[0] and "the model is asked again" in warned[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_archive_of_answers_is_one_sentence(tmp_path, seed):
+    store = stored_answer(tmp_path)[0]
+    archive = tmp_path / "answers.jsonl.gz"
+    store.export(archive, may_be_credentialed=True)
+    content, draw = archive.read_bytes(), random.Random(seed)
+    place = draw.randrange(len(content))
+    archive.write_bytes(content[:place] + draw.randbytes(8) + content[place + draw.randrange(9) :])
+    other = ResponseStore(tmp_path / "other", pytest.fail)
+    with contextlib.suppress(UserError):
+        other.import_archive(archive)
+    assert [stored.response.text for stored in other] in ([], ["yes"])
 
 
 def test_a_wait_longer_than_allowed_is_a_failure_at_once():

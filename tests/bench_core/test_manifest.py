@@ -47,10 +47,23 @@ def test_a_manifest_of_another_version_is_read_and_marked(tmp_path, version, age
         pass
     path = folder.path / "manifest.json"
     content = {**json.loads(path.read_text()), "schema_version": version, "unheard_of": 1}
+    del content["sha256"]
     path.write_text(json.dumps(content))
     found = folder.read()
     assert found is not None and found.age == age
     assert folder.complete_manifest({"k": 1}) == found
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("status", "partial"), ("notes", ["x"]), ("identity", {}), ("files", []), ("sha256", 1)]
+)
+def test_a_changed_manifest_is_none(tmp_path, field, value):
+    folder = RunFolder(tmp_path / "run")
+    with folder.recording(Manifest({"k": 1}), []):
+        pass
+    path = folder.path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    assert folder.read() is None
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "3", '{"identity": 1, "schema_version": 1}', '{"identity": {}}'])
