@@ -79,7 +79,12 @@ class PredictionStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Prediction:
-    """A generator's work on one question; `raw` is kept whatever was found in it."""
+    """A generator's work on one question; `raw` is kept whatever was found in it.
+
+    Attributes:
+        cut: what followed the statement in `raw` and was cut off (docs/rules/extraction.md X5).
+        cut_off: the endpoint reported that it ended the reply before the model did.
+    """
 
     question_id: str
     raw: str
@@ -88,6 +93,8 @@ class Prediction:
     detail: str = ""
     answer: str | None = None
     usage: Mapping[str, Json] = field(default_factory=dict)
+    cut: str = ""
+    cut_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,10 @@ class DatabaseView(Protocol):
 
 class SqlGenerator(Stage, Protocol):
     """Turns a question into SQL; never sees gold, answer or category."""
+
+    @property
+    def dialect(self) -> str:
+        """sqlglot's name of the dialect that it writes; empty for the dataset's."""
 
     def describe(self) -> Mapping[str, Json]: ...
 

@@ -31,7 +31,7 @@ def query(sql: str, dataset: str | None, dialect: str | None, form: Format, **da
     from bench_core.errors import UserError
     from sql_bench.databases.mirrors import mirror_of
     from sql_bench.datasets.dataset import load_dataset
-    from sql_bench.datasets.folder import check_dialect
+    from sql_bench.generators.dialect_names import check_dialect
     from sql_bench.mirror.mirror import open_mirror
     from sql_bench.pipeline.workbench import DatabaseChoice, open_backend
     from sql_bench.reports.query import query_table

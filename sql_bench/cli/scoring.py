@@ -40,6 +40,7 @@ _PATH = click.Path(path_type=Path)
 )
 @comparator_option
 @database_options
+@click.option("--dialect", help="The dialect of the predictions by sqlglot's name [default: the dataset's].")
 @click.option("--per-question", "view", flag_value="questions", help="One row a question instead of the totals.")
 @click.option(
     "--disagreements", "view", flag_value="disagreements", help="Differences between the comparators, by kind."
@@ -52,6 +53,7 @@ def score(
     dataset: str,
     predictions_path: str,
     comparators: Sequence[str],
+    dialect: str | None,
     view: str | None,
     models: LanguageModelSettings,
     permission: Permission,
@@ -59,12 +61,15 @@ def score(
     form: Format,
     **database: Any,
 ) -> None:
-    """Score a file of predictions made elsewhere: `question_id` with `response` (model text) or `sql`."""
+    """Score predictions made elsewhere: JSON lines of `question_id` with `response` (a model's reply) or `sql`, a JSON
+    list, CSV, BIRD's or Spider's form, or a folder of .sql files.
+    """
+    from sql_bench.generators.prediction_files.reading import name_of
     from sql_bench.reports.tables import disagreements_table, per_question_table, scores_table
 
     tables = {None: scores_table, "questions": per_question_table, "disagreements": disagreements_table}
-    name = Path(predictions_path).name.removesuffix(".gz").removesuffix(".jsonl")
-    systems = {name: f"replay,path={predictions_path}"}
+    written = f",dialect={dialect}" if dialect else ""
+    systems = {name_of(Path(predictions_path)): f"replay,path={predictions_path}{written}"}
     scored, failures = run_all(dataset, systems, comparators, Where(results_dir, models, permission), database)
     say_failures(failures)
     if scored:

@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from bench_core.data_use import Access
 from bench_core.errors import BadFile, UserError
 from bench_core.jsonl import id_field, read_objects, text_field
-from bench_core.plugins.arguments import did_you_mean
 from bench_core.runs.config import load_config
 from sql_bench.datasets.dataset import DatasetSourceBase, SqlCard, SqlDataset
+from sql_bench.generators.dialect_names import check_dialect
+from sql_bench.generators.prediction_files.reading import prediction_files
 from sql_bench.types import ComparisonRules, IdentifierRule, PredictionStatus, Question
 
 QUESTIONS = "questions.jsonl"
@@ -92,7 +93,7 @@ def dataset_of_folder(folder: Path, dataset_id: str, dialect: str = "") -> SqlDa
         read_questions=lambda: read_questions(folder / QUESTIONS, chosen, rules),
         tables_dir=tables_dir if tables_dir.is_dir() else None,
         schema_path=schema_path if schema_path.exists() else None,
-        predictions={path.stem: path for path in sorted((folder / "predictions").glob("*.jsonl"))},
+        predictions=prediction_files(folder / "predictions"),
     )
 
 
@@ -100,20 +101,6 @@ def access_of_tables(folder: Path) -> Access:
     """The access of the dataset that a folder of tables belongs to; public where it belongs to none."""
     declared_path = folder.resolve().parent / "dataset.yaml"
     return load_config(declared_path, DatasetFile).access if declared_path.is_file() else "public"
-
-
-def check_dialect(dialect: str, path: Path | None = None) -> None:
-    """Refuse a dialect sqlglot does not know.
-
-    Raises:
-        UserError: names the close ones.
-    """
-    from sqlglot.dialects.dialect import Dialects
-
-    known = sorted(member.value for member in Dialects if member.value)
-    if dialect not in known:
-        message = f"there is no SQL dialect {dialect!r}{did_you_mean(dialect, known)}; known are {', '.join(known)}"
-        raise BadFile(path, message) if path else UserError(f"{message[0].upper()}{message[1:]}.")
 
 
 def read_questions(path: Path, dialect: str, rules: ComparisonRules) -> list[Question]:

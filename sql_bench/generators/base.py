@@ -9,16 +9,18 @@ from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.returns import Returned, json_object, kind_of, text
 from bench_core.plugins.stage import StageBase
-from sql_bench.generators.extraction import extract
+from sql_bench.generators.extraction import RULES_VERSION, extract
 from sql_bench.types import AskedQuestion, DatabaseView, Prediction, PredictionStatus, SqlGenerator
 
 
 class SqlGeneratorBase(StageBase):
     """Base of generators: write `complete`; the SQL is taken out of the text it returns."""
 
+    dialect: str = ""
+
     def describe(self) -> Mapping[str, Json]:
-        """Class and arguments; the suite adds a hash of the source you wrote."""
-        return self.described_by_class()
+        """Class, arguments and the rules of extraction; the suite adds a hash of the source you wrote."""
+        return {**self.described_by_class(), "extraction": RULES_VERSION}
 
     def complete(self, question: AskedQuestion, database: DatabaseView) -> str:
         """The model's text on a question: prose and fences around the SQL are fine."""
@@ -26,7 +28,9 @@ class SqlGeneratorBase(StageBase):
 
     def generate(self, question: AskedQuestion, database: DatabaseView) -> Prediction:
         """See `sql_bench.types.SqlGenerator`."""
-        return prediction_from_text(question.question_id, self.complete(question, database), database.dialect)
+        return prediction_from_text(
+            question.question_id, self.complete(question, database), self.dialect or database.dialect
+        )
 
 
 def prediction(found: Returned) -> Prediction:
@@ -55,14 +59,18 @@ GENERATORS = Family(
     contract=Contract(
         protocol=SqlGenerator,
         base=SqlGeneratorBase,
-        returns={"describe": json_object, "generate": prediction, "complete": text},
+        returns={"describe": json_object, "generate": prediction, "complete": text, "dialect": text},
         tests="sql_bench.testing:GeneratorContract",
         one_of=("complete", "generate"),
     ),
 )
 
 
-def prediction_from_text(question_id: str, raw: str, dialect: str) -> Prediction:
-    """A prediction with what `extract` finds in a model's text."""
+def prediction_from_text(question_id: str, raw: str, dialect: str, *, cut_off: bool = False) -> Prediction:
+    """A prediction with what `extract` finds in a model's text.
+
+    Args:
+        cut_off: the endpoint reported the text as cut off; it is read like any other and never mended.
+    """
     found = extract(raw, dialect)
-    return Prediction(question_id, raw, found.status, found.sql, found.detail)
+    return Prediction(question_id, raw, found.status, found.sql, found.detail, cut=found.cut, cut_off=cut_off)

@@ -13,12 +13,19 @@ from sql_bench.types import Prediction, PredictionStatus
 _MEASURED = ("seconds",)
 """What of a prediction's usage differs from one making to the next."""
 
+_RARE = ("cut", "cut_off")
+"""Fields that a line has only where they say something."""
+
 
 def prediction_item(prediction: Prediction) -> Item:
     """A prediction as it is stored; text that is not Unicode (a lone surrogate) is replaced."""
     usage = {name: value for name, value in prediction.usage.items() if name not in _MEASURED}
     measured = {name: value for name, value in prediction.usage.items() if name in _MEASURED}
-    return Item(_storable({**asdict(prediction), "usage": usage}), measured)
+    content = {**asdict(prediction), "usage": usage}
+    for name in _RARE:
+        if not content[name]:
+            del content[name]
+    return Item(_storable(content), measured)
 
 
 def prediction_of(item: Item) -> Prediction:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_core.data_use import NO_PERMISSION, Permission, Reach, check, recorded_use
@@ -26,7 +27,12 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Bench:
-    """See the module."""
+    """See the module.
+
+    Attributes:
+        backend: runs statements in the dataset's dialect.
+        open_backend: a further backend over the same tables, for statements in another dialect.
+    """
 
     dataset: SqlDataset
     mirror: Mirror
@@ -34,6 +40,7 @@ class Bench:
     limits: Limits
     results_dir: Path
     tell: Reporter
+    open_backend: Callable[[str], SqlBackend]
     permission: Permission = NO_PERMISSION
 
     @property
@@ -45,6 +52,19 @@ class Bench:
     def view(self) -> MirrorView:
         """What a generator may see of the database."""
         return MirrorView(self.mirror, self.backend, self.limits, self.dataset.card.dialect)
+
+    @contextmanager
+    def in_dialect(self, dialect: str) -> Iterator[Bench]:
+        """The bench for a system that writes this dialect; an empty one is the dataset's.
+
+        Raises:
+            UserError: there is no such dialect.
+        """
+        if dialect in ("", self.dataset.card.dialect):
+            yield self
+            return
+        with closing(self.open_backend(dialect)) as backend:
+            yield replace(self, backend=backend)
 
     def check_data_use(self, what: str, reaches: Iterable[Reach] = ()) -> None:
         """Refuse what could send questions or rows of a credentialed dataset away: the backend, or a further part.

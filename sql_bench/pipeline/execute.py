@@ -15,7 +15,7 @@ from typing import Any
 from bench_core.artifacts import locked
 from bench_core.data_use import RECORD
 from bench_core.errors import BenchError
-from bench_core.identity import Json, content_hash, identity_hash
+from bench_core.identity import Json, canonical_json, content_hash, identity_hash
 from bench_core.runs.differences import report_other_identity
 from bench_core.runs.item_lines import Item
 from bench_core.runs.items import ItemKind, ItemStage, Key, Made, Maker, Plan, Tell, Unit
@@ -155,6 +155,12 @@ class Executions:
         if not self._stored.has(key):
             raise BenchError(f"{item} was not executed; run the execution stage first.")
         return self._stored.value(key)
+
+    def ran_on(self, engine: Mapping[str, Json]) -> bool:
+        """Whether the statements were run, from the dialect they are in, by what this identity describes."""
+        return all(
+            canonical_json(self._identity.get(name)) == canonical_json(value) for name, value in engine.items()
+        )
 
     def content_sha256(self) -> str:
         """A hash of all results, without the seconds they took."""
@@ -363,7 +369,8 @@ def execute_predictions(
     """Run the statements of a system's predictions, or take them as they were run before.
 
     Args:
-        golds: the executions of the golds they will be compared with; a statement that is a gold is not run again.
+        golds: the executions of the golds they will be compared with; a statement that is a gold is not run again, if
+            it is in the same dialect.
     """
     identity = bench.engine_identity()
     folder = RunFolder(system_folder.path / f"{bench.backend.describe()['engine']}--{identity_hash(identity)[:8]}")
@@ -380,6 +387,7 @@ def execute_predictions(
         gold: gold_item(question.question_id, number)
         for question in bench.dataset.questions
         for number, gold in enumerate(question.golds)
+        if golds.ran_on(identity)
     }
 
     def run_as_gold(sql: str, variant: Variant) -> ExecutionResult | None:

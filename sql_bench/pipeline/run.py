@@ -48,7 +48,8 @@ def run_system(bench: Bench, system: System, comparators: Mapping[str, Comparato
     folder, predictions = generate(bench, system)
     needs = needed_variants(comparators.values())
     golds = execute_golds(bench, needs)
-    executions_folder, executions = execute_predictions(bench, folder, predictions, needs, golds)
+    with bench.in_dialect(system.generator.dialect) as spoken:
+        executions_folder, executions = execute_predictions(spoken, folder, predictions, needs, golds)
     comparison = Comparison(bench.dataset, system.name, predictions, golds, executions, executions_folder.path)
     found = []
     for name, comparator in comparators.items():

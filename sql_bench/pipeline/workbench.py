@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from bench_core.data_use import NO_PERMISSION, Permission, close_to_others, readable_by_its_owner_only
@@ -67,11 +66,18 @@ def open_bench(
     close_to_others(results_dir / KIND / slug(dataset.card.dataset_id), dataset.card.access)
     with readable_by_its_owner_only(dataset.card.access):
         mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell, tell.always)
-        with open_backend(mirror, dataset.card.dialect, is_own=choice.mirror_path is None) as backend:
+        is_own = choice.mirror_path is None
+        opened: list[DuckDbBackend] = []
+
+        def backend_for(dialect: str) -> DuckDbBackend:
+            opened.append(open_backend(mirror, dialect, is_own=is_own))
+            return opened[-1]
+
+        with backend_for(dataset.card.dialect) as backend:
             try:
-                yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell, permission)
+                yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell, backend_for, permission)
             finally:
-                if backend.found_damage and choice.mirror_path is None:
+                if is_own and any(backend.found_damage for backend in opened):
                     forget(mirror)
 
 

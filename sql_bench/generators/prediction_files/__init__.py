@@ -1,0 +1,1 @@
+"""Files of predictions made elsewhere: a module a form, and the choice among them."""
