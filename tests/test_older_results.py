@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 import retrieval_bench.cli.main
 import sql_bench.cli.main
+from sql_bench.generators.replay import ReplayGenerator
 
 OLDER = Path(__file__).parent / "fixtures" / "results-0.1"
 MAINS = {"retrieval": retrieval_bench.cli.main.main, "sql": sql_bench.cli.main.main}
@@ -78,6 +79,16 @@ def test_retrieval_runs_are_skipped(results, tmp_path):
     assert content(results) == content(OLDER)
 
 
+@pytest.fixture
+def first_extraction(monkeypatch):
+    """The identity of replies as the first rules of extraction had it: without a version of the rules."""
+    described = ReplayGenerator.describe
+    monkeypatch.setattr(
+        ReplayGenerator, "describe", lambda self: {k: v for k, v in described(self).items() if k != "extraction"}
+    )
+
+
+@pytest.mark.usefixtures("first_extraction")
 def test_predictions_are_skipped_and_executions_by_other_rules_made_again(results, mirrors):
     """Other rules of translation make another engine, whose executions and verdicts have folders of their own."""
     where = ("--results", results, "--mirrors", mirrors, "--format", "json")
@@ -103,6 +114,7 @@ def test_texts_of_the_version_before_are_read(results):
     assert len(texts) == 16 and all(text.text and text.combination.lexical for text in texts.values())
 
 
+@pytest.mark.usefixtures("first_extraction")
 def test_a_damaged_line_of_the_version_before_is_made_again(results, mirrors):
     """The manifest has the file's hash, so that no line without one is believed any more."""
     (path,) = results.glob("sql/*/replay--*/predictions.jsonl")
@@ -111,3 +123,10 @@ def test_a_damaged_line_of_the_version_before_is_made_again(results, mirrors):
     ran = invoke("sql", "run", *PREDICTED, *where)
     assert "21 lines carry no hash, and no finished manifest vouches for them" in ran.stderr
     assert "biobanch" not in path.read_text()
+
+
+def test_replies_are_read_again_by_the_rules_of_now(results, mirrors):
+    where = ("--results", results, "--mirrors", mirrors, "--format", "json")
+    invoke("sql", "run", *PREDICTED, *where)
+    assert len(list(results.glob("sql/*/replay--*/predictions.jsonl"))) == 2
+    assert {path: sha256 for path, sha256 in content(results).items() if path in content(OLDER)} == content(OLDER)

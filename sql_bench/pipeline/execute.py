@@ -158,9 +158,7 @@ class Executions:
 
     def ran_on(self, engine: Mapping[str, Json]) -> bool:
         """Whether the statements were run, from the dialect they are in, by what this identity describes."""
-        return all(
-            canonical_json(self._identity.get(name)) == canonical_json(value) for name, value in engine.items()
-        )
+        return all(canonical_json(self._identity.get(name)) == canonical_json(value) for name, value in engine.items())
 
     def content_sha256(self) -> str:
         """A hash of all results, without the seconds they took."""

@@ -131,7 +131,7 @@ def test_an_empty_folder_and_an_unknown_dialect_are_reported(tmp_path):
     with pytest.raises(BadFile, match="expected files named by question"):
         replayed(tmp_path)
     (tmp_path / "q1.sql").write_text(ONE)
-    with pytest.raises(UserError, match="There is no SQL dialect 'sqlitte'.*sqlite"):
+    with pytest.raises(UserError, match=r"There is no SQL dialect 'sqlitte'.*sqlite"):
         replayed(tmp_path, "sqlitte")
 
 
