@@ -361,7 +361,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(here, mirrors, arguments, mes
         (
             "mine.jsonl",
             '{"question_id": "a", "answer": "x"}\n',
-            "set/mine.jsonl, line 1: expected a field response or sql",
+            "set/mine.jsonl, line 1: expected a field of response, output, sql",
         ),
     ],
 )
