@@ -210,5 +210,8 @@ class Reranker(Stage, Protocol):
 Qrels = Mapping[str, Mapping[str, int]]
 """query_id -> doc_id -> relevance (0 = judged not relevant)."""
 
+Excluded = Mapping[str, frozenset[str]]
+"""query_id -> doc_ids that no ranking of the query may hold; queries without any may be missing."""
+
 Run = Mapping[str, Sequence[tuple[str, float]]]
 """query_id -> (doc_id, score) in canonical order, best first."""

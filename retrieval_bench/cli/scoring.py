@@ -40,6 +40,13 @@ _PATH = click.Path(path_type=Path)
 @click.option("--qrels", "qrels_path", type=_PATH, help="A TREC or BEIR qrels file, gzipped or not.")
 @click.option("--dataset", "-d", "dataset", help="Score against a dataset's judgments instead.")
 @click.option("-k", "k", type=click.IntRange(min=1), help="Cut the run to its k best before scoring.")
+@click.option(
+    "--relevance-level",
+    "-l",
+    "level",
+    type=click.IntRange(min=1),
+    help="The least relevance that counts as relevant [default: the dataset's own, else 1].",
+)
 @measure_option
 @click.option("--per-query", is_flag=True, help="One row a query instead of the means.")
 @format_option
@@ -48,6 +55,7 @@ def score(
     qrels_path: Path | None,
     dataset: str | None,
     k: int | None,
+    level: int | None,
     measure_texts: Sequence[str],
     per_query: bool,
     form: Format,
@@ -63,10 +71,13 @@ def score(
     if (qrels_path is None) == (dataset is None):
         raise UserError("Give either --qrels FILE or --dataset NAME to say what the run is scored against.")
     measures = parse_measures(measure_texts, DEFAULT_MEASURES)
-    qrels = read_qrels(qrels_path) if qrels_path is not None else load_dataset(str(dataset)).qrels
-    ranked = {query_id: ranking[:k] for query_id, ranking in read_canonical_run(run_path).items()}
+    judged = load_dataset(dataset) if dataset is not None else None
+    qrels = read_qrels(qrels_path) if qrels_path is not None else judged.qrels if judged else {}
+    relevant_from = level or (judged.card.relevance_level if judged else 1)
+    run = read_canonical_run(run_path, is_ours=False)
+    ranked = {query_id: ranking[:k] for query_id, ranking in run.items()}
     name = str(dataset) if qrels_path is None else qrels_path.name
-    scored = scores_of_run(ranked, qrels, measures, name, run_path.name)
+    scored = scores_of_run(ranked, qrels, measures, name, run_path.name, relevant_from)
     print_table(per_query_table(scored) if per_query else scores_table([scored], measures), form)
 
 

@@ -11,8 +11,9 @@ from bench_core.errors import UserError
 from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.datasets.tasks import TASKS
 
-IdenticalIds = Literal["keep", "drop"]
-"""What becomes of a document that has the query's own id where vectors are searched: it stays, or is left out."""
+IdenticalIds = Literal["keep", "drop", "drop-dense"]
+"""What becomes of a document that has the query's own id: it stays, is left out of every ranking, or (as in R2MED's
+code) only where vectors are searched."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class DatasetCard:
         task: a name of `TASKS`, which words instructions and chooses prompts; the empty string: none in particular.
         instructions_as: the dataset whose texts in an imported table of instructions and prompts hold for this one.
         identical_ids: see `IdenticalIds`.
+        relevance_level: the least relevance that counts as relevant where a measure asks only whether (`trec_eval -l`).
         generated_dir: a folder of texts that come with the dataset, generated for its queries: `METHOD.jsonl` each.
     """
 
@@ -39,6 +41,7 @@ class DatasetCard:
     task: str = ""
     instructions_as: str = ""
     identical_ids: IdenticalIds = "keep"
+    relevance_level: int = 1
     generated_dir: Path | None = None
 
     def __post_init__(self) -> None:
@@ -48,6 +51,10 @@ class DatasetCard:
                 f"{self.dataset_id}: there is no task {self.task!r}{did_you_mean(self.task, TASKS)}; known are "
                 f"{', '.join(TASKS)}."
             )
+        if self.relevance_level < 1:
+            raise UserError(f"{self.dataset_id}: relevance_level={self.relevance_level} must be at least 1.")
+        if self.k < 1:
+            raise UserError(f"{self.dataset_id}: k={self.k} must be at least 1.")
 
     @property
     def indexed_as(self) -> str:

@@ -21,18 +21,24 @@ from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.contents import problem_of_documents, problem_of_qrels, problem_of_queries
 from retrieval_bench.datasets.records import CorpusFile
 from retrieval_bench.rankings.trec import check_known
-from retrieval_bench.types import Corpus, Document, Qrels, Query
+from retrieval_bench.types import Corpus, Document, Excluded, Qrels, Query
 
 UnknownIds = Literal["refuse", "keep"]
 """What to do with judged documents that the corpus does not hold: refuse, or keep them (never found) and count them."""
 
 
+def _nothing_excluded() -> Excluded:
+    return {}
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """A card and the readers of its three parts.
+    """A card and the readers of its parts.
 
     Attributes:
         place: where the judgments stand, for messages.
+        read_excluded: query_id -> documents that no ranking of the query may hold.
+        remarks: what a reader of its numbers should know of how its parts were found; whole sentences.
     """
 
     card: DatasetCard
@@ -41,6 +47,8 @@ class Dataset:
     read_qrels: Callable[[], Qrels]
     place: Path
     unknown_ids: UnknownIds = "refuse"
+    read_excluded: Callable[[], Excluded] = _nothing_excluded
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, card: DatasetCard, documents: Iterable[Document], queries: Iterable[Query], qrels: Qrels) -> Dataset:
@@ -82,6 +90,16 @@ class Dataset:
         check_known(qrels, (query.query_id for query in self.queries), self.place)
         return qrels
 
+    @cached_property
+    def excluded(self) -> Excluded:
+        """query_id -> documents that are left out of its rankings, whatever made them (docs/rules/ordering.md O9)."""
+        listed = {query_id: frozenset(doc_ids) for query_id, doc_ids in self.read_excluded().items() if doc_ids}
+        if self.card.identical_ids != "drop":
+            return listed
+        return {
+            query.query_id: listed.get(query.query_id, frozenset()) | {query.query_id} for query in self.queries
+        } | {query_id: doc_ids | {query_id} for query_id, doc_ids in listed.items()}
+
     def check(self) -> None:
         """Refuse judgments of documents that do not exist, unless the user said to keep them.
 
@@ -105,12 +123,17 @@ class Dataset:
     @cached_property
     def identity(self) -> dict[str, Json]:
         """What a run depends on: id, revision, hashes of documents and queries. Judgments are not part of it."""
-        return {
+        identity: dict[str, Json] = {
             "dataset_id": self.card.dataset_id,
             "revision": self.card.revision,
             "corpus_sha256": self.corpus.sha256,
             "queries_sha256": content_hash(text for query in self.queries for text in _texts(query)),
         }
+        if self.excluded:
+            identity["excluded_sha256"] = content_hash(
+                text for query_id in sorted(self.excluded) for text in (query_id, *sorted(self.excluded[query_id]), "")
+            )
+        return identity
 
     def with_queries(self, queries: Sequence[Query]) -> Dataset:
         """The same documents and judgments, searched with other words."""
@@ -119,22 +142,42 @@ class Dataset:
 
     @cached_property
     def qrels_sha256(self) -> str:
-        """A hash of the judgments, in any order: scores made from other judgments are made again."""
+        """A hash of the judgments, in any order: scores made from other judgments are made again.
+
+        Of other judgments, too, are those of which another relevance counts as relevant.
+        """
+        level = self.card.relevance_level
         return content_hash(
-            text
-            for query_id, judged in sorted(self.qrels.items())
-            for doc_id, relevance in sorted(judged.items())
-            for text in (query_id, doc_id, str(relevance))
+            [
+                *(
+                    text
+                    for query_id, judged in sorted(self.qrels.items())
+                    for doc_id, relevance in sorted(judged.items())
+                    for text in (query_id, doc_id, str(relevance))
+                ),
+                *([f"relevant from {level}"] if level != 1 else []),
+            ]
         )
 
     def notes(self) -> list[str]:
-        """What a reader of its numbers should know: repeated ids, judged documents that are not there."""
-        notes = []
+        """What a reader of its numbers should know: files chosen, repeated ids, judged documents that are not there."""
+        notes = list(self.remarks)
+        if self.card.relevance_level != 1:
+            notes.append(
+                f"{self.card.dataset_id}: documents judged {self.card.relevance_level} or more count as relevant."
+            )
         if self._corpus_file.n_duplicates:
             notes.append(f"{self.card.dataset_id}: {self._corpus_file.n_duplicates} repeated doc_ids left out.")
         unknown = self.unknown_documents()
         if unknown:
             notes.append(f"{self.card.dataset_id}: {len(unknown)} judged documents are not in the corpus.")
+        n_relevant = sum(
+            self.qrels.get(query_id, {}).get(doc_id, 0) >= self.card.relevance_level
+            for query_id, doc_ids in self.excluded.items()
+            for doc_id in doc_ids
+        )
+        if n_relevant:
+            notes.append(f"{self.card.dataset_id}: {n_relevant} relevant documents are excluded for their query.")
         return notes
 
 

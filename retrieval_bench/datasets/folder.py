@@ -1,33 +1,73 @@
 """Datasets in a folder of the user's: R2MED's layout, BEIR's, or a corpus with TREC topics and qrels.
 
-| part    | R2MED          | BEIR                          | TREC                                        |
-|---------|----------------|-------------------------------|---------------------------------------------|
-| corpus  | `corpus.jsonl` | `corpus.jsonl`                | `corpus.jsonl`                              |
-| queries | `query.jsonl`  | `queries.jsonl`               | `topics*.tsv` (id, tab, text), `topics*.txt`|
-| qrels   | `qrels.jsonl`  | `qrels.tsv`, `qrels/test.tsv` | `qrels*.txt`, `*.qrels`                     |
+| part     | R2MED          | BEIR                          | TREC                                           |
+|----------|----------------|-------------------------------|------------------------------------------------|
+| corpus   | `corpus.jsonl` | `corpus.jsonl`                | `corpus.jsonl`                                 |
+| queries  | `query.jsonl`  | `queries.jsonl`               | `topics*.tsv`, `topics*.txt`, `topics*.xml`    |
+| qrels    | `qrels.jsonl`  | `qrels.tsv`, `qrels/test.tsv` | `qrels*.txt`, `*.qrels`                        |
 
-Each may be gzipped, and the columns may be mixed: the first file found counts. Other judgments in BEIR's folder are
-named by `split`.
+Each may be gzipped, and the columns may be mixed: the first file found counts, and where there are others a note
+names them. `excluded.tsv` names documents that rankings of a query leave out, as `excluded_ids` in a query's line does.
+`dataset.yaml` declares what the options behind the path may say as well; those have precedence.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from bench_core.data_use import Access
-from bench_core.errors import BadFile, UserError
-from bench_core.jsonl import read_lines
-from retrieval_bench.datasets.card import DatasetCard
+from bench_core.errors import UserError
+from bench_core.runs.config import load_config
+from retrieval_bench.datasets.card import DatasetCard, IdenticalIds
 from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase, UnknownIds
+from retrieval_bench.datasets.excluded import excluded_of_queries, read_excluded
 from retrieval_bench.datasets.records import Duplicates, read_corpus, read_qrels_objects, read_queries
+from retrieval_bench.datasets.topics import read_topics
 from retrieval_bench.rankings.trec import read_qrels
-from retrieval_bench.types import Qrels, Query
+from retrieval_bench.types import Excluded, Qrels, Query
 
 _CORPUS = ("corpus.jsonl",)
-_QUERIES = ("query.jsonl", "queries.jsonl", "topics*.tsv", "topics*.txt")
+_QUERIES = ("query.jsonl", "queries.jsonl", "topics*.tsv", "topics*.txt", "topics*.xml", "queries*.tsv")
 _QRELS = ("qrels.jsonl", "qrels.tsv", "qrels/test.tsv", "qrels*.tsv", "qrels*.txt", "*.qrels")
+_OTHER_QRELS = (*_QRELS, "qrels/*.tsv")
+_EXCLUDED = ("excluded.tsv", "excluded.txt")
+
+
+class DatasetFile(BaseModel):
+    """What `dataset.yaml` may declare; see the options of `FolderDatasets`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = "a folder of your own"
+    licence: str = ""
+    access: Access = "public"
+    task: str = ""
+    instructions_as: str = ""
+    k: int = Field(default=100, ge=1)
+    identical_ids: IdenticalIds = "keep"
+    relevance_level: int = Field(default=1, ge=1)
+    queries: str = ""
+    qrels: str = ""
+    excluded: str = ""
+    topic_field: str = ""
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """Which files of a folder hold its parts, as patterns of which the first that is found counts.
+
+    Attributes:
+        topic_field: which part of a tagged topic is the query (`retrieval_bench.datasets.topics`).
+    """
+
+    queries: Sequence[str] = _QUERIES
+    qrels: Sequence[str] = _QRELS
+    excluded: Sequence[str] = _EXCLUDED
+    topic_field: str = ""
 
 
 class FolderDatasets(DatasetSourceBase):
@@ -38,6 +78,16 @@ class FolderDatasets(DatasetSourceBase):
         unknown_ids: `refuse` judged documents that the corpus does not hold, or `keep` them as never found.
         access: `credentialed` for texts that may not leave this machine: stages that would send them are refused.
         split: judgments in `qrels/SPLIT.tsv`, as BEIR has `dev` and `train` beside `test`.
+        qrels: the file of judgments, where there are several.
+        queries: the file of queries, where there are several.
+        topic_field: of tagged topics what is searched for: a field, several with + between them, `text` for what stands
+            outside of fields, or `all`; without: the first there is of title, query, summary, description, desc, note,
+            question, then the topic's own text, then all fields.
+        excluded: the file of documents that rankings leave out, lines of a query_id and a doc_id.
+        identical_ids: `drop` leaves a document that has the query's own id out of every ranking, `drop-dense` only
+            where vectors are searched; without: it stays.
+        relevance_level: the least relevance that counts as relevant for precision, recall, MAP, MRR and the like.
+        k: how many documents of each query stay in a run; without: 100.
         task: `qa-reference`, `clinical-evidence`, `clinical-case` or `health-records`: words a model's instruction, and
             chooses the prompts of query generators.
         instructions_as: an R2MED set (`r2med/biology`) whose imported instructions and prompts hold for this one.
@@ -47,13 +97,34 @@ class FolderDatasets(DatasetSourceBase):
         self,
         duplicates: Duplicates = "refuse",
         unknown_ids: UnknownIds = "refuse",
-        access: Access = "public",
+        access: Access | None = None,
         split: str = "",
         task: str = "",
         instructions_as: str = "",
+        qrels: str = "",
+        queries: str = "",
+        topic_field: str = "",
+        excluded: str = "",
+        identical_ids: IdenticalIds | None = None,
+        relevance_level: int | None = None,
+        k: int | None = None,
     ) -> None:
-        self.split, self.task, self.instructions_as = split, task, instructions_as
-        self.access: Access = access
+        if split and qrels:
+            raise UserError(f"split={split} and qrels={qrels} both name the judgments; leave one of them out.")
+        given = {
+            "access": access,
+            "task": task,
+            "instructions_as": instructions_as,
+            "qrels": f"qrels/{split}.tsv" if split else qrels,
+            "queries": queries,
+            "topic_field": topic_field,
+            "excluded": excluded,
+            "identical_ids": identical_ids,
+            "relevance_level": relevance_level,
+            "k": k,
+        }
+        self._given = {name: value for name, value in given.items() if value not in (None, "")}
+        self._judged_by = split or _short_name(qrels)
         self.duplicates: Duplicates = duplicates
         self.unknown_ids: UnknownIds = unknown_ids
 
@@ -66,19 +137,34 @@ class FolderDatasets(DatasetSourceBase):
         folder = Path(name)
         if not folder.is_dir():
             raise UserError(f"{folder}: there is no such folder.")
+        said = self._said(folder / "dataset.yaml")
         name = f"dir/{folder.resolve().name}"
-        dataset_id = f"{name}-{self.split}" if self.split else name
         card = DatasetCard(
-            dataset_id,
-            "a folder of your own",
-            access=self.access,
+            f"{name}-{self._judged_by}" if self._judged_by else name,
+            said.title,
+            licence=said.licence,
+            access=said.access,
+            k=said.k,
             same_documents_as=name,
-            task=self.task,
-            instructions_as=self.instructions_as,
+            task=said.task,
+            instructions_as=said.instructions_as,
+            identical_ids=said.identical_ids,
+            relevance_level=said.relevance_level,
             generated_dir=folder / "generated",
         )
-        qrels = (f"qrels/{self.split}.tsv",) if self.split else _QRELS
-        return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids, qrels)
+        files = PartFiles(
+            (said.queries,) if said.queries else _QUERIES,
+            (said.qrels,) if said.qrels else _QRELS,
+            (said.excluded,) if said.excluded else _EXCLUDED,
+            said.topic_field,
+        )
+        return dataset_of_folder(folder, card, self.duplicates, self.unknown_ids, files)
+
+    def _said(self, path: Path) -> DatasetFile:
+        """What options and `dataset.yaml` say together; access is the stricter of both."""
+        declared = load_config(path, DatasetFile) if path.is_file() else DatasetFile()
+        strict = {"access": "credentialed"} if declared.access == "credentialed" else {}
+        return DatasetFile(**{**declared.model_dump(), **self._given, **strict})
 
 
 def dataset_of_folder(
@@ -86,25 +172,61 @@ def dataset_of_folder(
     card: DatasetCard,
     duplicates: Duplicates = "refuse",
     unknown_ids: UnknownIds = "refuse",
-    qrels: Sequence[str] = _QRELS,
+    files: PartFiles = PartFiles(),
 ) -> Dataset:
     """A dataset whose parts stand in a folder; a part that is missing is an error when it is read."""
     return Dataset(
         card,
         read_corpus=lambda: read_corpus(_find(folder, "corpus", _CORPUS), duplicates),
-        read_queries=lambda: _read_queries(_find(folder, "queries", _QUERIES)),
-        read_qrels=lambda: _read_qrels(_find(folder, "qrels", qrels)),
-        place=_first(folder, qrels) or folder,
+        read_queries=lambda: _read_queries(_find(folder, "queries", files.queries), files.topic_field),
+        read_qrels=lambda: _read_qrels(_find(folder, "qrels", files.qrels)),
+        place=_first(folder, files.qrels) or folder,
         unknown_ids=unknown_ids,
+        read_excluded=lambda: _read_excluded(folder, files),
+        remarks=tuple(_choices(folder, card, files)),
     )
 
 
-def _first(folder: Path, patterns: Sequence[str]) -> Path | None:
+def _choices(folder: Path, card: DatasetCard, files: PartFiles) -> Iterator[str]:
+    """Names what was read where a folder holds several files of a part."""
+    for part, option, read, others in (
+        ("queries", "queries", files.queries, _QUERIES),
+        ("judgments", "qrels", files.qrels, _OTHER_QRELS),
+    ):
+        chosen = _first(folder, read)
+        if chosen is None or tuple(read) not in (_QUERIES, _QRELS):
+            continue
+        more = sorted({path.relative_to(folder).as_posix() for path in _all(folder, others)} - {_name(folder, chosen)})
+        if more:
+            shown = ", ".join(more[:_SHOWN_FILES]) + (
+                f" and {len(more) - _SHOWN_FILES} more" if len(more) > _SHOWN_FILES else ""
+            )
+            yield (
+                f"{card.dataset_id}: the {part} were read from {_name(folder, chosen)}, and not from {shown} "
+                f"({option}=FILE behind the dataset chooses)."
+            )
+
+
+_SHOWN_FILES = 3
+
+
+def _name(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _short_name(name: str) -> str:
+    """What tells a file of judgments from the others: `qrels.test.txt` is `test`."""
+    stem = name.removesuffix(".gz").rpartition(".")[0] or name
+    return stem.replace("/", ".").removeprefix("qrels").strip("._-") or stem
+
+
+def _all(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
     for pattern in patterns:
-        found = sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
-        if found:
-            return found[0]
-    return None
+        yield from sorted(path for form in (pattern, f"{pattern}.gz") for path in folder.glob(form) if path.is_file())
+
+
+def _first(folder: Path, patterns: Sequence[str]) -> Path | None:
+    return next(_all(folder, patterns), None)
 
 
 def _find(folder: Path, part: str, patterns: Sequence[str]) -> Path:
@@ -119,60 +241,28 @@ def _suffix(path: Path) -> str:
     return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
-def _read_queries(path: Path) -> list[Query]:
-    if _suffix(path) == ".jsonl":
-        return read_queries(path)
-    return _read_topics_tsv(path) if _suffix(path) == ".tsv" else _read_topics_trec(path)
+def _read_queries(path: Path, topic_field: str) -> list[Query]:
+    if _suffix(path) != ".jsonl":
+        return read_topics(path, topic_field)
+    if topic_field:
+        raise UserError(f"topic_field={topic_field} is for tagged topics, and {path} holds JSON lines.")
+    return read_queries(path)
+
+
+def _read_excluded(folder: Path, files: PartFiles) -> Excluded:
+    """What the folder's file says and what the queries say themselves."""
+    queries, listed = _find(folder, "queries", files.queries), _first(folder, files.excluded)
+    found: dict[str, frozenset[str]] = {}
+    if listed is None and files.excluded != _EXCLUDED:
+        listed = _find(folder, "excluded documents", files.excluded)
+    for excluded in (
+        excluded_of_queries(queries) if _suffix(queries) == ".jsonl" else {},
+        read_excluded(listed) if listed else {},
+    ):
+        for query_id, doc_ids in excluded.items():
+            found[query_id] = found.get(query_id, frozenset()) | doc_ids
+    return found
 
 
 def _read_qrels(path: Path) -> Qrels:
     return read_qrels_objects(path) if _suffix(path) == ".jsonl" else read_qrels(path)
-
-
-def _read_topics_tsv(path: Path) -> list[Query]:
-    queries: dict[str, Query] = {}
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        query_id, separator, text = line.partition("\t")
-        if not separator or not query_id:
-            raise BadFile(path, "expected a query_id, a tab and the query's text", number)
-        _add(queries, Query(query_id, text), path, number)
-    return _not_empty(queries, path)
-
-
-def _read_topics_trec(path: Path) -> list[Query]:
-    """TREC's tagged topics; the title is the query, as in ad hoc runs."""
-    queries: dict[str, Query] = {}
-    query_id, field, title = "", "", []
-    for number, line in read_lines(path):
-        tag = re.match(r"\s*<(/?\w+)>\s*(.*)", line)
-        if tag is None:
-            if field == "title":
-                title.append(line.strip())
-            continue
-        field, rest = tag.group(1).lower(), re.sub(r"</\w+>\s*$", "", tag.group(2)).strip()
-        if field == "top":
-            query_id, title = "", []
-        elif field == "num":
-            query_id = rest.removeprefix("Number:").strip()
-        elif field == "title":
-            title.append(rest.removeprefix("Topic:").strip())
-        elif field == "/top":
-            text = " ".join(part for part in title if part)
-            if not query_id or not text:
-                raise BadFile(path, "expected <num> and <title> with text before </top>", number)
-            _add(queries, Query(query_id, text), path, number)
-    return _not_empty(queries, path)
-
-
-def _add(queries: dict[str, Query], query: Query, path: Path, number: int) -> None:
-    if query.query_id in queries:
-        raise BadFile(path, f"query_id {query.query_id} stands in an earlier line already; make ids unique", number)
-    queries[query.query_id] = query
-
-
-def _not_empty(queries: dict[str, Query], path: Path) -> list[Query]:
-    if not queries:
-        raise BadFile(path, "expected at least one query, but the file is empty")
-    return list(queries.values())

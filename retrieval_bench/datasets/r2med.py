@@ -80,7 +80,7 @@ class R2medSet:
             revision=revision,
             task=_TASKS[self.task],
             instructions_as=self.dataset_id,
-            identical_ids="drop",  # as R2MED's code does where it searches with vectors, and not with BM25
+            identical_ids="drop-dense",  # as R2MED's code does where it searches with vectors, and not with BM25
         )
 
 

@@ -145,7 +145,7 @@ class Planner:
 
 def _readable(name: str) -> Dataset:
     dataset = load_dataset(name)
-    _ = dataset.qrels  # queries and judgments are read, and faults in them found
+    _ = dataset.qrels, dataset.excluded  # queries, judgments and what is excluded are read, and faults in them found
     return dataset
 
 

@@ -63,7 +63,7 @@ def generate(making: RunInMaking, system: Generated) -> list[Query]:
     what = f"{system.label} on {dataset.card.dataset_id}"
     if generation.search is not None:
         with making.manifest.phase("index"):
-            generation.search.open(dataset.corpus, dataset.card.indexed_as, making.indexes_dir)
+            generation.search.open(dataset.corpus, dataset.card.indexed_as, making.indexes_dir, dataset.excluded)
     stored = making.items(GENERATED)
     with making.manifest.phase("generate"):
         without_text = generate_all(generation, dataset.queries, stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bench_core.errors import BenchError
 from bench_core.machine.progress import progress, working
@@ -10,10 +11,10 @@ from bench_core.plugins.checking import place_of
 from bench_core.plugins.returns import Returned
 from retrieval_bench.pipeline.making import RunInMaking
 from retrieval_bench.pipeline.system import FirstStage
-from retrieval_bench.rankings.topk import canonical_order
+from retrieval_bench.rankings.topk import canonical_order, without
 from retrieval_bench.retrievers.base import ranked_lists
 from retrieval_bench.retrievers.index_store import prepare_index
-from retrieval_bench.types import Corpus, Query, RankedList, Retriever, Run
+from retrieval_bench.types import Corpus, Excluded, Query, RankedList, Retriever, Run
 
 
 def search(making: RunInMaking, system: FirstStage) -> Run:
@@ -27,7 +28,7 @@ def search(making: RunInMaking, system: FirstStage) -> Run:
     done = "opened" if was_there else "indexed"
     making.tell(f"{system.label} on {dataset_id}: {done} {len(dataset.corpus)} documents.")
     with manifest.phase("search"):
-        run = search_all(retriever, dataset.corpus, dataset.queries, making.k)
+        run = search_all(retriever, dataset.corpus, dataset.queries, making.k, dataset.excluded)
     if system.is_approximate:
         manifest.notes.append(f"{system.label} is approximate: its ranking may differ from the exact one.")
     manifest.notes.extend(f"{system.label} on {dataset_id}: {note}" for note in retriever.notes())
@@ -35,8 +36,16 @@ def search(making: RunInMaking, system: FirstStage) -> Run:
     return run
 
 
-def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k: int) -> Run:
+_NOTHING: Excluded = MappingProxyType({})
+
+
+def search_all(
+    retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k: int, excluded: Excluded = _NOTHING
+) -> Run:
     """Search and order: every query once, in the order given, its list canonical and cut to k.
+
+    Args:
+        excluded: documents that are left out, whatever the retriever: it is asked for as many more, so that k stay.
 
     Raises:
         BenchError: what came back is no ranked list; a query was answered twice, not at all or without being asked; a
@@ -47,11 +56,12 @@ def search_all(retriever: Retriever, corpus: Corpus, queries: Sequence[Query], k
     known = set(corpus.doc_ids)
     found: dict[str, list[tuple[str, float]]] = {query.query_id: [] for query in queries}
     answered: set[str] = set()
-    lists = ranked_lists(Returned(retriever.search(queries, k), (queries, k), f"{name}.search"))
+    depth = k + max((len(excluded.get(query.query_id, ())) for query in queries), default=0)
+    lists = ranked_lists(Returned(retriever.search(queries, depth), (queries, depth), f"{name}.search"))
     for ranked in progress(lists, f"search {name}", total=len(queries)):
         _check_asked(ranked, where, found, answered)
         try:
-            ranking = canonical_order(ranked, k)
+            ranking = canonical_order(without(ranked, excluded.get(ranked.query_id, frozenset())), k)
         except BenchError as error:
             raise BenchError(f"{where}: {error}") from error
         unknown = next((doc_id for doc_id, _ in ranking if doc_id not in known), None)

@@ -33,8 +33,8 @@ class SearchTool(Protocol):
     def requires(self) -> Requirements:
         """What it occupies while it searches."""
 
-    def search(self, text: str, k: int) -> Sequence[Document]:
-        """The k best documents, best first."""
+    def search(self, text: str, k: int, query_id: str = "") -> Sequence[Document]:
+        """The k best documents, best first; not those that the dataset excludes for the query it is searched for."""
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ class LameR(Prompted):
 
     def _values(self, query: Query) -> Mapping[str, str]:
         assert self._search is not None
-        found = self._search.search(query.text, self.n_passages)
+        found = self._search.search(query.text, self.n_passages, query.query_id)
         cut = (" ".join(document.text.split()[:_WORDS_OF_A_PASSAGE]) for document in found)
         passages = "\n".join(f"[{number}] {text}" for number, text in enumerate(cut, start=1))
         return {"query": query.text, "passages": passages}

@@ -128,7 +128,7 @@ class Searching(Prompted):
     def _found(self, conversation: Conversation, query: Query, wanted: str) -> str:
         """What a search returns to the model."""
         assert self._search is not None
-        documents = self._search.search(wanted, self._bounds.n_documents)
+        documents = self._search.search(wanted, self._bounds.n_documents, query.query_id)
         cut = (" ".join(document.text.split()[: self._bounds.words]) for document in documents)
         found = "\n".join(f"[{number}] {text}" for number, text in enumerate(cut, start=1)) or "Nothing was found."
         conversation.note("search", wanted, "\n".join(document.doc_id for document in documents))

@@ -7,6 +7,8 @@ Rounding comes before the cut: two scores that are one float32 are a tie, and th
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bench_core.errors import BenchError
 from retrieval_bench.types import RankedList
 
@@ -38,3 +40,11 @@ def canonical_order(ranked: RankedList, k: int) -> list[tuple[str, float]]:
         if score > best.get(doc_id, -np.inf) or doc_id not in best:
             best[doc_id] = score
     return sorted(best.items(), key=lambda item: (item[1], item[0]), reverse=True)[:k]
+
+
+def without(ranked: RankedList, doc_ids: Collection[str]) -> RankedList:
+    """A list without some documents."""
+    if not doc_ids:
+        return ranked
+    kept = [place for place, doc_id in enumerate(ranked.doc_ids) if doc_id not in doc_ids]
+    return RankedList(ranked.query_id, ranked.scores[kept], [ranked.doc_ids[place] for place in kept])

@@ -1,12 +1,14 @@
-"""TREC run and qrels files, read leniently and written canonically.
+"""TREC run and qrels files, read as trec_eval reads them and written canonically (docs/rules/files.md F1 to F4).
 
-Columns are separated by tabs or spaces when read, by tabs when written (ids may then hold spaces).
+Any run of tabs and spaces separates columns when read; where tabs alone give the columns, ids may hold spaces. Columns
+are separated by single tabs when written.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
 from bench_core.artifacts import gzip_bytes
@@ -18,20 +20,24 @@ RunScores = dict[str, dict[str, float]]
 """query_id -> doc_id -> score, as read; ranks and line order carry no meaning."""
 
 
-def read_run(path: Path) -> RunScores:
+def read_run(path: Path, has_comments: bool = True) -> RunScores:
     """Read a run: `query_id Q0 doc_id rank score tag`, a tag of several words allowed.
 
     An empty file is an empty run: a system may find nothing.
+
+    Args:
+        has_comments: lines that begin with # are passed over, as by trec_eval; not so in files of the suite's own,
+            which have none, and where an id may begin with it.
 
     Raises:
         BadFile: a line with fewer columns, a score that is not a number or is NaN, a document twice for one query.
     """
     run: RunScores = {}
     for number, line in read_lines(path):
-        if not line.strip():
+        if not line.strip() or (has_comments and _is_comment(line)):
             continue
-        fields = _fields(line, 6)
-        if len(fields) < 6:
+        fields = _run_columns(line)
+        if len(fields) < _RUN_COLUMNS:
             raise BadFile(
                 path, f"expected 6 columns (query_id Q0 doc_id rank score tag) and found {len(fields)}", number
             )
@@ -61,7 +67,7 @@ def run_bytes(run: Run, tag: str) -> bytes:
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """Read judgments: TREC's `query_id 0 doc_id relevance`, or BEIR's `query-id corpus-id score` with its header line.
 
-    The first line decides which of the two the file is.
+    The first line that is no comment decides which of the two the file is.
 
     Raises:
         BadFile: another number of columns, a relevance that is not a whole number, one document judged twice unlike.
@@ -69,22 +75,41 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
     n_columns = 0
     for number, line in read_lines(path):
-        if not line.strip() or (number == 1 and _is_header(line)):
+        if not line.strip() or _is_comment(line):
             continue
-        fields = _fields(line, n_columns or 3)
-        n_columns = n_columns or len(fields)
-        if len(fields) != n_columns or n_columns not in (3, 4):
+        if not n_columns:
+            n_columns = _n_judgment_columns(line)
+            if _is_header(line):
+                continue
+        fields = _judgment_columns(line, n_columns)
+        if len(fields) != n_columns:
             wanted = (
                 "4 columns (query_id 0 doc_id relevance)" if n_columns != 3 else "3 columns (query-id corpus-id score)"
             )
             raise BadFile(path, f"expected {wanted} and found {len(fields)}", number)
-        query_id, doc_id, relevance = fields[0], fields[-2], fields[-1]
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}", relevance):
-            raise BadFile(path, f"expected a whole number as the relevance and found {relevance!r}", number)
-        add_judgment(qrels, query_id, doc_id, int(relevance), path, number)
+        relevance = whole_relevance(fields[-1])
+        if relevance is None:
+            raise BadFile(path, f"expected {RELEVANCE} and found {fields[-1]!r}", number)
+        add_judgment(qrels, fields[0], fields[-2], relevance, path, number)
     if not qrels:
         raise BadFile(path, "expected at least one judgment, but the file is empty")
     return qrels
+
+
+RELEVANCE = "a whole number as the relevance, of at most nine digits,"
+"""What every reader of judgments expects, for messages."""
+
+_MOST_RELEVANCE = 10**9 - 1
+
+
+def whole_relevance(text: str) -> int | None:
+    """A relevance of at most nine digits in any spelling of a whole number (`1`, `+1`, `1.0`, `1e0`); None: another."""
+    if not re.fullmatch(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", text):
+        return None
+    value = Decimal(text)
+    if abs(value) > _MOST_RELEVANCE or value != value.to_integral_value():
+        return None
+    return int(value)
 
 
 def add_judgment(
@@ -110,13 +135,53 @@ def check_known(qrels: Qrels, query_ids: Iterable[str], qrels_path: Path) -> Non
             raise BadFile(qrels_path, expected, first_line_with(qrels_path, query_id))
 
 
-def _fields(line: str, n_least: int) -> list[str]:
-    """The columns of a line: by tabs where there are enough of them (ids may then hold spaces), else by blanks.
+_RUN_COLUMNS = 6
+# The second column, which trec_eval does not read, as test collections and run files write it.
+_ITERATIONS = ("0", "Q0", "q0")
+_HEADER_BEGINS = ("query-id", "query_id", "qid", "q_id", "topic_id", "topic")
+_HEADER_ENDS = ("score", "relevance", "rel", "label", "grade")
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#")
+
+
+def _by_blanks(line: str) -> list[str]:
+    """The columns between runs of tabs and spaces.
 
     Only tab and space separate: other white space, such as U+00A0, may be part of an id.
     """
-    by_tab = [cell.strip(" ") for cell in line.split("\t")]
-    return by_tab if len(by_tab) >= n_least else re.split(r"[ \t]+", line.strip(" \t"))
+    return re.split(r"[ \t]+", line.strip(" \t"))
+
+
+def _by_tabs(line: str) -> list[str]:
+    """The columns between runs of blanks that hold a tab: spaces by themselves are then part of an id."""
+    return re.split(r" *\t[ \t]*", line.strip(" \t"))
+
+
+def _run_columns(line: str) -> list[str]:
+    if " " not in line:  # as the suite writes, and faster
+        cells = line.split("\t")
+        if len(cells) == _RUN_COLUMNS and all(cells):
+            return cells
+    by_tabs = _by_tabs(line)
+    if len(by_tabs) >= _RUN_COLUMNS and by_tabs[1] in _ITERATIONS and " " not in by_tabs[3]:
+        return by_tabs
+    return _by_blanks(line)
+
+
+def _n_judgment_columns(line: str) -> int:
+    """Whether the first line is one of TREC's four columns or of BEIR's three."""
+    by_tabs, by_blanks = _by_tabs(line), _by_blanks(line)
+    if len(by_blanks) == 4:
+        # `q1 0<tab>d1<tab>1` is TREC's; `q 1<tab>d1<tab>1` has a space in an id.
+        return 3 if len(by_tabs) == 3 and by_blanks[1] not in _ITERATIONS else 4
+    return 3 if len(by_blanks) == 3 or len(by_tabs) == 3 else 4
+
+
+def _judgment_columns(line: str, n_columns: int) -> list[str]:
+    by_tabs = _by_tabs(line)
+    return by_tabs if len(by_tabs) == n_columns else _by_blanks(line)
 
 
 def _score(text: str) -> float | None:
@@ -129,5 +194,5 @@ def _score(text: str) -> float | None:
 
 
 def _is_header(line: str) -> bool:
-    fields = _fields(line, 3)
-    return len(fields) == 3 and fields[2] == "score"
+    fields = _by_blanks(line.lower())
+    return len(fields) in (3, 4) and fields[0] in _HEADER_BEGINS and fields[-1] in _HEADER_ENDS

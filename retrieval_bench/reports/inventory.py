@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench_core.errors import UserError
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.arguments import arguments_of
 from bench_core.plugins.registry import StageSpec
@@ -70,6 +72,13 @@ _MEASURES = {
     "rprec": "Precision at as many places as there are relevant documents; trec_eval's Rprec.",
     "judged": "Share of the first k documents that have a judgment, whatever it says: low, the other figures say "
     "little.",
+}
+
+
+_IDENTICAL_IDS = {
+    "keep": "stay",
+    "drop": "left out of every ranking",
+    "drop-dense": "left out where vectors are searched",
 }
 
 
@@ -142,7 +151,8 @@ def _reranker_facts(cls: type[Any]) -> Facts:
 
 def _dataset_details(dataset: Dataset) -> Details:
     card = dataset.card
-    relevant = sum(relevance > 0 for judged in dataset.qrels.values() for relevance in judged.values())
+    relevances = [relevance for judged in dataset.qrels.values() for relevance in judged.values()]
+    relevant = sum(relevance >= card.relevance_level for relevance in relevances)
     facts: list[tuple[str, object]] = [
         ("what", card.summary),
         ("licence", card.licence or "unknown: it is yours"),
@@ -150,11 +160,14 @@ def _dataset_details(dataset: Dataset) -> Details:
         ("documents", len(dataset.corpus)),
         ("queries", len(dataset.queries)),
         ("judged queries", len(dataset.qrels)),
-        ("judgments", sum(len(judged) for judged in dataset.qrels.values())),
+        ("judgments", len(relevances)),
         ("relevant", relevant),
         ("default k", card.k),
         ("task", card.task or "none in particular"),
-        ("documents with the query's id", f"{card.identical_ids} where vectors are searched"),
+        ("documents with the query's id", _IDENTICAL_IDS[card.identical_ids]),
+        ("excluded documents", sum(map(len, dataset.read_excluded().values()))),
+        ("relevant from", card.relevance_level),
+        ("judgments from", str(dataset.place)),
         *((key, value) for key, value in dataset.identity.items() if value),
         ("qrels_sha256", dataset.qrels_sha256),
         ("first document", dataset.corpus.doc_ids[0]),
@@ -201,13 +214,17 @@ def _measures() -> Iterable[Named]:
 
 
 def _measure_details(name: str) -> Details | None:
-    if name.lower().partition("@")[0] not in _MEASURES:
+    try:
+        measure = Measure.parse(name)
+    except UserError:
+        if re.split(r"[@(]", name.lower())[0] in _MEASURES:
+            raise
         return None
-    measure = Measure.parse(name)
     facts: list[tuple[str, object]] = [
         ("kind", "measure"),
         ("what", _MEASURES[measure.name]),
         ("cut-off", measure.cutoff),
+        ("relevant from", measure.level or "as the dataset says, else 1"),
         ("column head", measure.header),
         ("written", f"--measure {measure}"),
     ]

@@ -12,7 +12,7 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.environment import parse_bytes
 from bench_core.plugins.requirements import Requirements, of_devices
-from retrieval_bench.datasets.card import UNKNOWN, DatasetCard, IdenticalIds
+from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors, Similarity, prepare
 from retrieval_bench.encoders.encoder import Encoder
@@ -66,7 +66,7 @@ class Dense(RetrieverBase):
         memory: str = "1GB",
         encoder: EncoderOptions = EncoderOptions(),
         instructions: Literal["own", "upstream"] = "own",
-        identical_ids: IdenticalIds | None = None,
+        identical_ids: Literal["keep", "drop"] | None = None,
         *,
         card: DatasetCard = UNKNOWN,
     ) -> None:
@@ -79,7 +79,13 @@ class Dense(RetrieverBase):
         self._model, self._card = model, card
         imports = instructions == "upstream"
         self._prefixes = upstream_prefixes(rules_of(model, encoder.rules), card.instructions_as) if imports else None
-        self._drops_identical_ids = (identical_ids or card.identical_ids) == "drop"
+        if identical_ids == "keep" and card.identical_ids == "drop":
+            raise UserError(
+                f"retriever dense: {card.dataset_id} leaves documents with the query's id out of every ranking; say "
+                "identical_ids=keep behind the dataset."
+            )
+        of_card = "drop" if card.identical_ids == "drop-dense" else "keep"
+        self._drops_identical_ids = (identical_ids or of_card) == "drop"
         self._split_note = self._recall_note = ""
 
     @staticmethod

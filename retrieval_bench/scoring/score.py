@@ -45,8 +45,11 @@ class Scores:
     n_ties: int
 
 
-def score(run: Run, qrels: Qrels, measures: Iterable[Measure]) -> Scores:
+def score(run: Run, qrels: Qrels, measures: Iterable[Measure], level: int = 1) -> Scores:
     """Score a run whose lists are in canonical order.
+
+    Args:
+        level: the least relevance that counts as relevant, for measures that do not say it themselves.
 
     Raises:
         UserError: no judged query.
@@ -57,7 +60,11 @@ def score(run: Run, qrels: Qrels, measures: Iterable[Measure]) -> Scores:
     rankings = [run.get(query_id, ()) for query_id in query_ids]
     judged = [qrels[query_id] for query_id in query_ids]
     measures = tuple(measures)
-    scored = _ranx_scores(rankings, judged, [measure for measure in measures if measure.ranx_name])
+    scored: dict[Measure, list[float]] = {}
+    of_ranx = [measure for measure in measures if measure.ranx_name]
+    for used in sorted({measure.level_on(level) for measure in of_ranx}):
+        at_level = judged if used == 1 else [_relevant_from(used, relevances) for relevances in judged]
+        scored |= _ranx_scores(rankings, at_level, [found for found in of_ranx if found.level_on(level) == used])
     for measure in measures:
         if not measure.ranx_name:
             scored[measure] = [_judged_share(*pair, measure.cutoff or 0) for pair in zip(rankings, judged, strict=True)]
@@ -82,6 +89,11 @@ def check_same_collection(run: Run, qrels: Qrels) -> None:
             f"None of the run's {len(run)} queries is judged (the run has {next(iter(run))}, the judgments "
             f"{next(iter(qrels), 'none')}); these are not the judgments of this run."
         )
+
+
+def _relevant_from(level: int, relevances: Mapping[str, int]) -> Mapping[str, int]:
+    """Judgments of 1 and 0: relevant, and judged less than that."""
+    return {doc_id: int(relevance >= level) for doc_id, relevance in relevances.items()}
 
 
 def _ranx_scores(

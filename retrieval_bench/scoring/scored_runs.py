@@ -30,22 +30,31 @@ _SCORING_VERSION = "1"
 _USED = ("requests", "prompt_tokens", "completion_tokens", "generation_seconds")
 
 
-def read_canonical_run(path: Path) -> Run:
-    """A run file in canonical order: its ranks and the order of its lines change nothing."""
+def read_canonical_run(path: Path, is_ours: bool = True) -> Run:
+    """A run file in canonical order: its ranks and the order of its lines change nothing.
+
+    Args:
+        is_ours: the suite wrote it; files of others may hold comments.
+    """
     return {
         query_id: canonical_order(RankedList(query_id, scores), len(scores))
-        for query_id, scores in read_run(path).items()
+        for query_id, scores in read_run(path, has_comments=not is_ours).items()
     }
 
 
-def scores_of_run(run: Run, qrels: Qrels, measures: Sequence[Measure], dataset: str, system: str) -> ItemScores:
+def scores_of_run(
+    run: Run, qrels: Qrels, measures: Sequence[Measure], dataset: str, system: str, level: int = 1
+) -> ItemScores:
     """The scores of a run that is not kept.
+
+    Args:
+        level: the least relevance that counts as relevant.
 
     Raises:
         UserError: the run is empty, or none of its queries is judged.
     """
     check_same_collection(run, qrels)
-    return _item_scores(summarised(score(run, qrels, measures), {}), dataset, system)
+    return _item_scores(summarised(score(run, qrels, measures, level), {}), dataset, system)
 
 
 def score_folder(
@@ -71,7 +80,7 @@ def score_folder(
     wanted = dict.fromkeys([*DEFAULT_MEASURES, *known, *measures])
     if stored is None or not set(known) >= wanted.keys():
         run = read_canonical_run(folder.path / RUN_FILE) if handed_on is None else handed_on
-        stored = summarised(score(run, dataset.qrels, wanted), made_from, dataset.notes())
+        stored = summarised(score(run, dataset.qrels, wanted, dataset.card.relevance_level), made_from, dataset.notes())
         write_scores(folder.path, stored)
     found = _of_folder(folder, manifest, stored)
     return replace(found, dataset=dataset.card.dataset_id, system=system)

@@ -80,7 +80,7 @@ def test_an_unknown_task_is_refused_with_the_close_one(folder):
 
 
 def test_identical_ids_follow_the_card():
-    dropped = create_system("dense", Setting(DatasetCard("any/name", "", identical_ids="drop")))
+    dropped = create_system("dense", Setting(DatasetCard("any/name", "", identical_ids="drop-dense")))
     assert dropped.describe()["search"]["identical_ids"] == "drop"
     assert "identical_ids" not in create_system("dense", Setting(UNKNOWN)).describe()["search"]
 
