@@ -107,5 +107,5 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(_ROWS_AT_ONCE):
                 yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
-        raise BadFile(path, f"this is not a whole Parquet file ({str(error).splitlines()[0].rstrip('.')})") from error
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise BadFile(path, f"this is not a whole Parquet file ({' '.join(str(error).split()).rstrip('.')})") from error

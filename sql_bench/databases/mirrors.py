@@ -29,7 +29,7 @@ def mirror_of(
 
     Args:
         tell: told of each table that is imported.
-        warn: told of a mirror that is damaged.
+        warn: told of a mirror that is damaged, and of choices made where a table can be read in several ways.
 
     Raises:
         UserError: no such mirror; or the dataset brings no tables and none was named.
@@ -47,6 +47,8 @@ def mirror_of(
     with readable_by_its_owner_only(dataset.card.access):
         mirror = import_folder(tables_dir, path, schema, lambda step: tell(_told(name, step)))
     tell(f"{name}: imported {len(mirror.tables)} tables, {sum(table.n_rows for table in mirror.tables)} rows.")
+    for remark in mirror.remarks:
+        warn(f"{name}: {remark}")
     return mirror
 
 

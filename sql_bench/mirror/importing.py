@@ -116,7 +116,7 @@ def _import_table(connection: DuckDBPyConnection, file: TableFile, schema: Schem
     types = schema.engine_types(file.table) if schema is not None else None
     if types is not None and tuple(types) != outline.columns:
         raise BadFile(file.path, _other_columns(tuple(types), outline.columns), None if file.is_parquet else 1)
-    load_table(connection, file, types)
+    choices = load_table(connection, file, outline, types)
     columns = tuple(
         Column(name, kind)
         for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {quoted(file.table)}").fetchall()
@@ -124,7 +124,7 @@ def _import_table(connection: DuckDBPyConnection, file: TableFile, schema: Schem
     _check(connection, file, outline, columns)
     hashes = column_hashes(connection, file.table, columns)
     source = SourceFile(file.path.name, file_sha256(file.path))
-    table = MirrorTable(file.table, columns, outline.n_rows, hashes, source)
+    table = MirrorTable(file.table, columns, outline.n_rows, hashes, source, (*outline.remarks, *choices))
     stamp(connection, file.table, table.sha256)
     return table
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile
+from sql_bench.mirror.choices import choices, columns_of, dates_in_two_orders
 from sql_bench.mirror.content import quoted
 from sql_bench.mirror.failures import storage_failure
-from sql_bench.mirror.sources import MAX_LINE_BYTES, TableFile, line_of_row
+from sql_bench.mirror.sources import MAX_LINE_BYTES, Outline, TableFile, line_of_row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -22,52 +22,83 @@ _WHOLE_NUMBER = r"[+-]?[0-9]+(\.0*)?"
 _SHOWN_CHARACTERS = 60
 
 
-def load_table(connection: DuckDBPyConnection, file: TableFile, types: Mapping[str, str] | None) -> None:
+def load_table(
+    connection: DuckDBPyConnection, file: TableFile, outline: Outline, types: Mapping[str, str] | None
+) -> list[str]:
     """Create the table of a file, its rows in file order.
 
     Args:
+        outline: what an independent reader found in the file.
         types: column -> DuckDB type, for all columns; None where the engine is to find them from all rows.
+
+    Returns:
+        Choices that were made on the way: dates that can be read otherwise, numbers that the type does not hold.
 
     Raises:
         BadFile: the engine cannot read the file, or a value does not fit its declared type.
     """
     import duckdb
 
+    as_text = _relation(file, outline, "all_varchar = true")
     try:
-        if types is None:
-            _load_with_found_types(connection, file)
+        if types is not None:
+            _load_with_declared_types(connection, file, outline, types)
         else:
-            _load_with_declared_types(connection, file, types)
+            mixed = _load_with_found_types(connection, file, outline, as_text)
+        if file.is_parquet:
+            return []
+        kept = [] if types is not None else [f"{name}: dates in two orders were kept as text" for name in mixed]
+        found = choices(connection, quoted(file.table), as_text, outline.delimiter)
+        return [f"{file.path.name}, column {choice}." for choice in (*kept, *found)]
     except duckdb.Error as error:
         if isinstance(error, duckdb.InterruptException) or storage_failure(error):
             raise  # no fault of the file
         raise BadFile(file.path, f"DuckDB cannot read it ({str(error).splitlines()[0]})") from error
 
 
-def _load_with_found_types(connection: DuckDBPyConnection, file: TableFile) -> None:
-    table = quoted(file.table)
-    relation = _relation(file, f"sample_size = -1, auto_type_candidates = {_FOUND_TYPES}")
-    connection.execute(f"CREATE TABLE {table} AS FROM {relation}")
-    texts = [quoted(name) for name, kind in _columns(connection, table).items() if kind == "VARCHAR"]
+def _load_with_found_types(
+    connection: DuckDBPyConnection, file: TableFile, outline: Outline, as_text: str
+) -> Sequence[str]:
+    """Load, and return the columns that hold dates in two orders, which no type fits."""
+    import duckdb
+
+    found = f"sample_size = -1, auto_type_candidates = {_FOUND_TYPES}"
+    table, mixed = quoted(file.table), list[str]()
+    create = f"CREATE TABLE {table} AS FROM "
+    try:
+        connection.execute(create + _relation(file, outline, found))
+    except duckdb.ConversionException:
+        # The engine guesses one order of day and month, and stops at the first date that has the other.
+        mixed = [] if file.is_parquet else dates_in_two_orders(connection, as_text)
+        if not mixed:
+            raise
+        kept = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in mixed)
+        connection.execute(create + _relation(file, outline, f"{found}, types = {{{kept}}}"))
+    texts = [quoted(name) for name, kind in columns_of(connection, table).items() if kind == "VARCHAR"]
     if file.is_parquet or not texts:
-        return
+        return mixed
     are_booleans = ", ".join(f"bool_and(lower({name}) IN ('true', 'false'))" for name in texts)
     answers = connection.execute(f"SELECT {are_booleans} FROM {table}").fetchall()[0]
     for name, is_boolean in zip(texts, answers, strict=True):
         if is_boolean:
             connection.execute(f"ALTER TABLE {table} ALTER {name} TYPE BOOLEAN")
+    return mixed
 
 
-def _load_with_declared_types(connection: DuckDBPyConnection, file: TableFile, types: Mapping[str, str]) -> None:
-    relation = _relation(file, "all_varchar = true")
-    _check_values(connection, file, relation, types)
+def _load_with_declared_types(
+    connection: DuckDBPyConnection, file: TableFile, outline: Outline, types: Mapping[str, str]
+) -> None:
+    relation = _relation(file, outline, "all_varchar = true")
+    _check_values(connection, file, outline, relation, types)
     values = ", ".join(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items())
     connection.execute(f"CREATE TABLE {quoted(file.table)} AS SELECT {values} FROM {relation}")
 
 
-def _check_values(connection: DuckDBPyConnection, file: TableFile, relation: str, types: Mapping[str, str]) -> None:
+def _check_values(
+    connection: DuckDBPyConnection, file: TableFile, outline: Outline, relation: str, types: Mapping[str, str]
+) -> None:
     """Find the first value that is not of its column's declared type."""
-    found = _columns(connection, relation)
+    found = columns_of(connection, relation)
     misfits = {name: _misfit(name, kind) for name, kind in types.items() if kind not in ("VARCHAR", found[name])}
     if not misfits:
         return
@@ -85,7 +116,7 @@ def _check_values(connection: DuckDBPyConnection, file: TableFile, relation: str
     expected = f"column {name}: expected {types[name]} and found {values[misfit][:_SHOWN_CHARACTERS]!r}"
     if file.is_parquet:
         raise BadFile(file.path, f"row {row}, {expected}")
-    raise BadFile(file.path, expected, line_of_row(file.path, row))
+    raise BadFile(file.path, expected, line_of_row(file.path, row, outline.delimiter))
 
 
 def _misfit(name: str, kind: str) -> str:
@@ -97,20 +128,20 @@ def _misfit(name: str, kind: str) -> str:
     return f"{quoted(name)} IS NOT NULL AND {refused}"
 
 
-def _relation(file: TableFile, csv_types: str) -> str:
+def _relation(file: TableFile, outline: Outline, csv_types: str) -> str:
     """The file as something to select from; Parquet brings its types with it."""
+    path = _text(glob.escape(str(file.path)))  # DuckDB takes *, ? and [ for wildcards
     if file.is_parquet:
-        return f"read_parquet({_literal(file.path)})"
+        return f"read_parquet({path})"
     # All of the dialect is said, for DuckDB guesses what is left open: lines that begin with # would be comments.
-    dialect = "header = true, delim = ',', quote = '\"', escape = '\"', comment = '', strict_mode = true"
-    return f"read_csv({_literal(file.path)}, {dialect}, max_line_size = {MAX_LINE_BYTES}, {csv_types})"
+    dialect = "header = true, quote = '\"', escape = '\"', comment = '', strict_mode = true"
+    names = f"names = [{', '.join(map(_text, outline.columns))}], " if outline.columns != outline.header else ""
+    return (
+        f"read_csv({path}, {dialect}, delim = {_text(outline.delimiter)}, max_line_size = {MAX_LINE_BYTES}, {names}"
+        f"{csv_types})"
+    )
 
 
-def _literal(path: Path) -> str:
-    """The path as an SQL string that names this file only: DuckDB takes *, ? and [ for wildcards."""
-    return "'" + glob.escape(str(path)).replace("'", "''") + "'"
-
-
-def _columns(connection: DuckDBPyConnection, relation: str) -> dict[str, str]:
-    rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    return {name: kind for name, kind, *_ in rows}
+def _text(value: str) -> str:
+    """A text as an SQL string."""
+    return "'" + value.replace("'", "''") + "'"

@@ -38,6 +38,7 @@ class MirrorTable:
 
     Attributes:
         column_hashes: a hash of the values of each column in row order (`sql_bench.mirror.content`).
+        remarks: choices made where its file can be read in several ways; whole sentences.
     """
 
     name: str
@@ -45,6 +46,7 @@ class MirrorTable:
     n_rows: int
     column_hashes: tuple[str, ...]
     source: SourceFile
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -85,6 +87,32 @@ class Mirror:
     def sha256(self) -> str:
         """The content hash: equal for mirrors whose tables, columns, types and rows in order are equal."""
         return identity_hash({table.name: table.sha256 for table in self.tables})
+
+    @property
+    def remarks(self) -> list[str]:
+        """Choices made where files can be read in several ways, table by table."""
+        return [remark for table in self.tables for remark in table.remarks]
+
+
+def made_from(self) -> dict[str, Json]:
+        """All that decides what is in the file: source files, declared types, engine."""
+        return made_from({table.name: table.source for table in self.tables}, self.schema_sha256, self.engine_version)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The content hash: equal for mirrors whose tables, columns, types and rows in order are equal."""
+        return identity_hash({table.name: table.sha256 for table in self.tables})
+
+    @property
+    def remarks(self) -> list[str]:
+        """Choices made where files can be read in several ways, table by table."""
+        return [remark for table in self.tables for remark in table.remarks]
+
+    def column_names(self, table: str) -> tuple[str, ...]:
+        """The columns of a table; none where there is no such table."""
+        return next(
+            (tuple(column.name for column in found.columns) for found in self.tables if found.name == table), ()
+        )
 
 
 def made_from(sources: Mapping[str, SourceFile], schema_sha256: str | None, engine_version: str) -> dict[str, Json]:
@@ -164,6 +192,7 @@ def write_description(mirror: Mirror) -> None:
             "n_rows": table.n_rows,
             "sha256": table.sha256,
             "source": asdict(table.source),
+            **({"remarks": list(table.remarks)} if table.remarks else {}),
             "columns": [
                 {"name": column.name, "type": column.type, "values_sha256": values}
                 for column, values in zip(table.columns, table.column_hashes, strict=True)
@@ -193,6 +222,7 @@ def _mirror_of(path: Path, content: Mapping[str, Any]) -> Mirror:
             table["n_rows"],
             tuple(column["values_sha256"] for column in table["columns"]),
             SourceFile(**table["source"]),
+            tuple(table.get("remarks", ())),
         )
         for table in content["tables"]
     )

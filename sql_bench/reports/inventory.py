@@ -101,4 +101,4 @@ def mirror_table(mirror: Mirror) -> Table:
         Column("columns", "columns", priority=1, wraps=True),
     ]
     notes = [f"Content sha256 {mirror.sha256}, written by DuckDB {mirror.engine_version}."]
-    return Table(mirror.path.name, columns, rows, notes)
+    return Table(mirror.path.name, columns, rows, [*notes, *mirror.remarks])

@@ -1,8 +1,11 @@
 """Runs, judgments, topics and measures in the forms others write them: a verdict a line (docs/rules/files.md)."""
 
+import io
 import random
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bench_core.errors import BadFile, BenchError, UserError
@@ -10,6 +13,7 @@ from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.dataset import Dataset, load_dataset
 from retrieval_bench.datasets.excluded import excluded_of_queries, read_excluded
+from retrieval_bench.datasets.parts import read_part
 from retrieval_bench.datasets.records import read_corpus, read_qrels_objects, read_queries
 from retrieval_bench.datasets.topics import read_topics
 from retrieval_bench.pipeline.search import search_all
@@ -421,6 +425,13 @@ def test_dense_does_not_keep_what_the_dataset_drops():
 
 # --- mutated files: no exception but the suite's own -----------------------------------------------------------------
 
+
+def _parquet():
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"q_id": ["a", "b"], "p_id": ["x", "y"], "score": [1, 0]}), buffer)
+    return buffer.getvalue().decode("latin-1")
+
+
 READERS = {
     "run": (read_run, [content for content, _ in RUNS]),
     "qrels": (read_qrels, [content for content, _ in JUDGMENTS]),
@@ -428,6 +439,7 @@ READERS = {
         read_qrels_objects,
         [f'{{"q_id": "q", "p_id": "d", "score": {text}}}\n' for text, _ in SCORES],
     ),
+    "rows.parquet": (lambda path: read_part([path], read_qrels_objects), [_parquet()]),
     "topics": (read_topics, [content for content, _, _ in TOPICS]),
     "queries.jsonl": (read_queries, [FOLDER["queries.jsonl"]]),
     "excluded_ids": (excluded_of_queries, [FOLDER["queries.jsonl"]]),
@@ -462,10 +474,10 @@ def mutated(content: bytes, rng: random.Random, pieces=_PIECES) -> bytes:
 def _fuzz(tmp_path, name, n):
     read, seeds = READERS[name]
     rng = random.Random(f"{name} 12")
-    path = tmp_path / "file"
+    path = tmp_path / ("file.parquet" if name.endswith(".parquet") else "file")
     n_read = 0
     for _ in range(n):
-        content = mutated(rng.choice(seeds).encode(), rng)
+        content = mutated(rng.choice(seeds).encode("latin-1" if name.endswith(".parquet") else "utf-8"), rng)
         path.write_bytes(content)
         try:
             read(path)
