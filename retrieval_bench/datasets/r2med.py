@@ -46,6 +46,7 @@ class R2medSet:
         n_queries, n_documents: lines of the files; repeated doc_ids count each time.
         task: what its documents are to its queries.
         upstream_name: what the code of the paper calls it.
+        earlier_revisions: commits that hold the same numbers, and count as the set where they were fetched before.
     """
 
     title: str
@@ -54,6 +55,7 @@ class R2medSet:
     n_documents: int
     task: str
     upstream_name: str
+    earlier_revisions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -113,7 +115,7 @@ class R2medDatasets(DatasetSourceBase):
         entry = find_set(name)
         if self.path:
             return _dataset_in_folder(entry, Path(self.path).expanduser())
-        fetched = FetchedFolder.open(self._folder(entry))
+        fetched = self._fetched(entry)
         if fetched is None:
             named = f"{entry.dataset_id},revision={self.revision}" if self.revision else entry.dataset_id
             raise UserError(
@@ -122,7 +124,7 @@ class R2medDatasets(DatasetSourceBase):
             )
         names = find_parts(list(fetched.sha256), str(fetched.folder))
         card = entry.card(fetched.commit)
-        counted = entry if fetched.commit == entry.revision else None
+        counted = entry if fetched.commit in (entry.revision, *entry.earlier_revisions) else None
         return _dataset(card, names, fetched.file, fetched.folder, counted)
 
     def fetch(self, name: str, tell: Callable[[str], None]) -> Dataset:
@@ -138,7 +140,7 @@ class R2medDatasets(DatasetSourceBase):
                 self.revision or entry.revision,
                 choose=lambda names: find_parts(names, entry.repo_id).all,
             )
-            fetch_files(wanted, self._folder(entry), tell)
+            fetch_files(wanted, self._folder(entry, wanted.revision), tell)
         dataset = self.load(name)
         dataset.check()
         counts = len(dataset.corpus), len(dataset.queries), sum(map(len, dataset.qrels.values()))
@@ -147,10 +149,15 @@ class R2medDatasets(DatasetSourceBase):
             tell(note)
         return dataset
 
-    def _folder(self, entry: R2medSet) -> Path:
+    def _fetched(self, entry: R2medSet) -> FetchedFolder | None:
+        """What was fetched: at the revision that was asked for, else at the pinned one or one before it."""
+        revisions = (self.revision,) if self.revision else (entry.revision, *entry.earlier_revisions)
+        return next(filter(None, (FetchedFolder.open(self._folder(entry, revision)) for revision in revisions)), None)
+
+    def _folder(self, entry: R2medSet, revision: str) -> Path:
         from platformdirs import user_cache_path
 
-        revision = (self.revision or entry.revision).replace("/", "--")
+        revision = revision.replace("/", "--")
         return user_cache_path("biomed-bench") / "datasets" / "r2med" / entry.name / revision
 
 
@@ -166,6 +173,7 @@ def r2med_sets() -> tuple[R2medSet, ...]:
                 n_documents=int(row["n_documents"]),
                 task=row["task"],
                 upstream_name=row["upstream_name"],
+                earlier_revisions=tuple(row["earlier_revisions"].split()),
             )
             for row in csv.DictReader(file, delimiter="\t")
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from bench_core.identity import Json, content_hash
@@ -12,6 +13,21 @@ from retrieval_bench.types import Role
 Pooling = Literal["mean", "cls", "last"]
 PaddingSide = Literal["left", "right"]
 ComputeType = Literal["float32", "float16", "bfloat16"]
+
+
+def library_versions() -> dict[str, Json]:
+    """Versions of the libraries that make tokens of texts: another one may make others of the same files.
+
+    So did transformers 5 of checkpoints that ask for an end token in `tokenizer_config.json` only.
+    """
+    return {name: _version(name) for name in ("tokenizers", "transformers")}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,9 @@ class EncodingRule:
         pooling: mean of the tokens, the first (cls) or the last one; None: the modules saved with the model.
         normalize: whether vectors are divided by their length; None: the modules saved with the model.
         pools_prefix: whether the prefix's tokens count in the pooling.
-        append_eos: put the end-of-sequence token behind each text, within the length.
+        last_token: the token that ends each text, within the length; put there where the tokenizer does not do it.
+            Empty: as the tokenizer has it. Models that pool the last token were trained with a certain one: tokenizers
+            of one checkpoint put it there or not, depending on which of its files a library follows.
         padding_side: where short texts are filled up; None: as the tokenizer is saved.
         bidirectional: a decoder's tokens see those behind them too.
         texts: what is done with a role's texts.
@@ -53,7 +71,7 @@ class EncodingRule:
     pooling: Pooling | None = None
     normalize: bool | None = None
     pools_prefix: bool = True
-    append_eos: bool = False
+    last_token: str = ""
     padding_side: PaddingSide | None = None
     bidirectional: bool = False
     texts: Mapping[Role, TextRule] = field(

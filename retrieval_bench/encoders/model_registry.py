@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from retrieval_bench.encoders.encoding_rule import ComputeType, PaddingSide, Pooling
 
@@ -25,7 +25,7 @@ class ModelEntry(BaseModel):
         loader: `transformer` runs it here, `nv-embed` through its own code, `endpoint` asks a server.
         parameters, licence: to be shown.
         verified: whether its rule and its weights were run by the project.
-        pooling, normalize, pools_prefix, append_eos, padding_side, bidirectional: see `EncodingRule`.
+        pooling, normalize, pools_prefix, last_token, padding_side, bidirectional: see `EncodingRule`.
         query_max_length, document_max_length: tokens; None: as many as the model takes.
         document_as_pair: see `TextRule.as_pair`.
         query_prefix, document_prefix: templates of a task's words; None: the model's own prompts, if any.
@@ -48,7 +48,7 @@ class ModelEntry(BaseModel):
     pooling: Pooling | None = None
     normalize: bool | None = None
     pools_prefix: bool = True
-    append_eos: bool = False
+    last_token: str = ""
     padding_side: PaddingSide | None = None
     bidirectional: bool = False
     query_max_length: int | None = None
@@ -63,6 +63,12 @@ class ModelEntry(BaseModel):
     tokens_of: str = ""
     quoted: bool = False
     sends_input_type: bool = False
+
+    @model_validator(mode="after")
+    def _names_what_it_pools(self) -> ModelEntry:
+        if self.pooling == "last" and not self.last_token:
+            raise ValueError(f"{self.key} pools the last token, and its last_token is not stated")
+        return self
 
 
 class Registry(BaseModel):

@@ -104,7 +104,7 @@ def create_encoder(
         pooling=options.pooling or rules.pooling,
         normalize=rules.normalize if options.normalize is None else options.normalize,
         pools_prefix=rules.pools_prefix,
-        append_eos=rules.append_eos,
+        last_token=rules.last_token if (options.pooling or rules.pooling) == rules.pooling else "",
         padding_side=rules.padding_side,
         bidirectional=rules.bidirectional,
         texts=texts,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.model_files import ModelFiles
-from retrieval_bench.encoders.encoding_rule import EncodingRule
+from retrieval_bench.encoders.encoding_rule import EncodingRule, library_versions
 from retrieval_bench.encoders.sentence_transformer import Computation, as_float32, out_of_memory_told
 from retrieval_bench.types import Role
 
@@ -50,7 +50,7 @@ class NvEmbedEncoder:
     def describe(self, role: Role) -> Mapping[str, Json]:
         """The checkpoint and the rule for texts of this role."""
         described = {**self._files.identity(), "loader": "nv-embed", **self.rule.describe(role)}
-        return {**described, **self.computation.describe()}
+        return {**described, **self.computation.describe(), "versions": library_versions()}
 
     def recorded(self) -> Mapping[str, Json]:
         """Device and number type."""

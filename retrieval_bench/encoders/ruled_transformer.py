@@ -30,9 +30,14 @@ _OWN_PROMPTS: dict[Role, tuple[str, ...]] = {
 
 
 class RuledTransformer(SentenceTransformer):  # type: ignore[misc]
-    """See the module. `rule` is set before the first text."""
+    """See the module. `rule` and `last_token_id` are set before the first text.
+
+    Attributes:
+        last_token_id: the token that ends each text; None: whichever the tokenizer puts there.
+    """
 
     rule: EncodingRule
+    last_token_id: int | None = None
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Any]:
         """The tensors of one batch, padded to its longest text.
@@ -83,15 +88,17 @@ class RuledTransformer(SentenceTransformer):  # type: ignore[misc]
         """Token numbers of each text, not padded: prefix, text and special tokens, cut to the length."""
         text_rule, prefix = self.rule.texts[role], self.prefix(role)
         limit = self._limit(tokenizer, text_rule)
-        room = limit - 1 if limit and self.rule.append_eos else limit
         if not self.rule.pools_prefix and self.rule.pooling:  # a text of no tokens has no mean; this gives it one
             texts = [text if text.strip() else str(tokenizer.eos_token) for text in texts]
         texts = [prefix + text for text in texts]
         pair = ([""] * len(texts), texts) if text_rule.as_pair else (texts,)
-        encoded = tokenizer(*pair, padding=False, truncation=room is not None, max_length=room)
-        if self.rule.append_eos:
-            end = tokenizer.eos_token_id
-            rows = [ids if ids[-1:] == [end] else [*ids, end] for ids in encoded["input_ids"]]
+        encoded = tokenizer(*pair, padding=False, truncation=limit is not None, max_length=limit)
+        end = self.last_token_id
+        if end is not None:
+            rows = [
+                ids if ids[-1:] == [end] else [*ids[: limit - 1 if limit else None], end]
+                for ids in encoded["input_ids"]
+            ]
             encoded = {"input_ids": rows, "attention_mask": [[1] * len(ids) for ids in rows]}
         return encoded
 

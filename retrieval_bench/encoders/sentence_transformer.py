@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bench_core.artifacts import read_json
+from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.devices import torch_device
 from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders.encoder import Encoder, OutOfMemory
-from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule
+from retrieval_bench.encoders.encoding_rule import ComputeType, EncodingRule, library_versions
 from retrieval_bench.types import Role
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
 
     from retrieval_bench.encoders.ruled_transformer import RuledTransformer
 
 _MODULES = "modules.json"
+_TOKENIZER = "tokenizer_config.json"
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,16 @@ class SentenceTransformerEncoder:
     ) -> None:
         self._given_files, self.rule, self.computation = files, rule, computation
         self._trust_remote_code = trust_remote_code
+        self._appended = ""
 
     def describe(self, role: Role) -> Mapping[str, Json]:
-        """The checkpoint, its commit or content, and the rule for texts of this role."""
-        return {**self._files.identity(), **self.rule.describe(role), **self.computation.describe()}
+        """The checkpoint, its commit or content, the rule for texts of this role, and what makes tokens of them."""
+        return {
+            **self._files.identity(),
+            **self.rule.describe(role),
+            **self.computation.describe(),
+            "versions": library_versions(),
+        }
 
     def recorded(self) -> Mapping[str, Json]:
         """Devices and number type."""
@@ -92,11 +102,17 @@ class SentenceTransformerEncoder:
         return {"devices": devices, "compute_dtype": self.computation.number_type}
 
     def notes(self) -> Sequence[str]:
-        """Says so where a checkpoint names no pooling and its tokens are averaged."""
-        if self.rule.pooling is not None or "_model" not in self.__dict__ or self._has_own_modules:
+        """Says so where a checkpoint names no pooling and its tokens are averaged, or an end token was missing."""
+        if "_model" not in self.__dict__:
             return ()
-        name = self._files.model
-        return (f"{name} says nothing about pooling: its tokens are averaged (pooling=cls or last does otherwise).",)
+        name, notes = self._files.model, []
+        if self.rule.pooling is None and not self._has_own_modules:
+            notes.append(
+                f"{name} says nothing about pooling: its tokens are averaged (pooling=cls or last does otherwise)."
+            )
+        if self._appended:
+            notes.append(f"{name} pools {self._appended}, which its tokenizer does not put last; it was put there.")
+        return tuple(notes)
 
     def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """(n_texts,) tokens of each text as a document, after truncation."""
@@ -166,10 +182,43 @@ class SentenceTransformerEncoder:
                 tokenizer.pad_token = tokenizer.eos_token
             if self.rule.padding_side is not None:
                 tokenizer.padding_side = self.rule.padding_side
+            self._end_texts(model, tokenizer)
         if not self.rule.pools_prefix:
             model.set_pooling_include_prompt(False)
         model.eval()
         return model
+
+    def _end_texts(self, model: RuledTransformer, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Have texts end with the token that the model pools, if it pools the last one.
+
+        Raises:
+            UserError: the tokenizer has no such token.
+        """
+        last_token = self.rule.last_token or self._asked_last_token(model, tokenizer)
+        if not last_token:
+            return
+        if last_token not in tokenizer.get_vocab():
+            raise UserError(
+                f"encoder: the tokenizer of {self._files.model} has no token {last_token!r}, which its rule pools; "
+                "give the tokenizer that belongs to the model, or the rule of another (rules=)."
+            )
+        model.last_token_id = int(tokenizer.convert_tokens_to_ids(last_token))
+        if tokenizer("a")["input_ids"][-1:] != [model.last_token_id]:
+            self._appended = last_token
+
+    def _asked_last_token(self, model: RuledTransformer, tokenizer: PreTrainedTokenizerBase) -> str:
+        """The end token of a model that pools the last one and asks for it in one of its files, where no rule says it.
+
+        transformers 5 follows `tokenizer.json`, and passes over what `tokenizer_config.json` asks for.
+        """
+        from sentence_transformers.sentence_transformer.modules import Pooling
+
+        pooling = next((module for module in model if isinstance(module, Pooling)), None)
+        config = self._files.file(_TOKENIZER) if pooling is not None and "lasttoken" in pooling.pooling_mode else None
+        if config is None:
+            return ""
+        asked = read_json(config)
+        return str(tokenizer.eos_token or "") if isinstance(asked, dict) and asked.get("add_eos_token") else ""
 
     def _load(self) -> RuledTransformer:
         from sentence_transformers.base.modules import Transformer

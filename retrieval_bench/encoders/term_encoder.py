@@ -13,6 +13,7 @@ from bench_core.identity import Json
 from bench_core.machine.devices import torch_device
 from bench_core.machine.model_files import ModelFiles
 from bench_core.plugins.arguments import did_you_mean
+from retrieval_bench.encoders.encoding_rule import library_versions
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
 from retrieval_bench.types import Role
 
@@ -46,8 +47,8 @@ class TermEncoder:
         return self._given_files.at_commit("encoder")
 
     def describe(self, role: Role) -> Mapping[str, Json]:
-        """The checkpoint, with its pooling and its prompts, and how much of a text it reads."""
-        return {**self._files.identity(), "max_length": self._max_length or None}
+        """The checkpoint with its pooling and prompts, how much of a text it reads, and what makes tokens of it."""
+        return {**self._files.identity(), "max_length": self._max_length or None, "versions": library_versions()}
 
     def recorded(self) -> Mapping[str, Json]:
         """The device that was used."""

@@ -11,6 +11,7 @@ from bench_core.identity import Json
 from bench_core.machine.devices import torch_device
 from bench_core.machine.model_files import ModelFiles
 from retrieval_bench.encoders.batches import split_on_out_of_memory
+from retrieval_bench.encoders.encoding_rule import library_versions
 from retrieval_bench.encoders.sentence_transformer import as_float32, out_of_memory_told
 from retrieval_bench.encoders.token_checkpoint import STAGE, TokenModel, TokenRule, model_files
 from retrieval_bench.types import Query, Role
@@ -69,8 +70,8 @@ class TokenEncoder:
         return torch_device(self._device)
 
     def describe(self, is_query: bool) -> dict[str, Json]:
-        """The checkpoint, and the rule as far as queries or documents depend on it."""
-        return {**self.files.identity(), **self.rule.describe(is_query)}
+        """The checkpoint, the rule as far as queries or documents depend on it, and what makes tokens of them."""
+        return {**self.files.identity(), **self.rule.describe(is_query), "versions": library_versions()}
 
     def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """(n_texts,) tokens of each text as a document, after truncation; its vectors may be fewer."""

@@ -15,7 +15,7 @@ from bench_core.plugins.registry import StageSpec
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.encoders.endpoint import EndpointEncoder
-from retrieval_bench.encoders.model_registry import registry
+from retrieval_bench.encoders.model_registry import ModelEntry, registry
 from retrieval_bench.encoders.models import EncoderOptions, create_encoder, rules_of
 from retrieval_bench.encoders.sentence_transformer import TwoEncoders
 from retrieval_bench.rerankers.base import create_reranker
@@ -73,11 +73,25 @@ def test_lengths_and_pooling_are_r2meds():
         entry = find(key)
         assert (entry.pooling, entry.normalize) == (pooling, normalize), key
         assert (entry.query_max_length, entry.document_max_length) == lengths, key
-    assert [entry.key for entry in registry().models if entry.append_eos][:3] == [
-        "bmretriever-410m",
-        "bmretriever-2b",
-        "bmretriever-7b",
-    ]
+
+
+def test_what_is_pooled_last_is_stated():
+    pooled = {entry.key: entry.last_token for entry in registry().models if entry.pooling == "last"}
+    assert pooled == {
+        "bmretriever-410m": "<|endoftext|>",
+        "bmretriever-2b": "<eos>",
+        "bmretriever-7b": "</s>",
+        "e5-mistral": "</s>",
+        "sfr-mistral": "</s>",
+        "gte-qwen2-7b": "<|endoftext|>",
+        "qwen3-embedding-0.6b": "<|endoftext|>",
+        "qwen3-embedding-4b": "<|endoftext|>",
+        "qwen3-embedding-8b": "<|endoftext|>",
+    }
+    with pytest.raises(ValueError, match="mine pools the last token, and its last_token is not stated"):
+        ModelEntry(key="mine", pooling="last")
+    assert create_encoder("e5-mistral").describe("query")["last_token"] == "</s>"
+    assert create_encoder("e5-mistral", EncoderOptions(pooling="mean")).describe("query")["last_token"] == ""
 
 
 def test_only_some_models_put_the_instruction_before_generated_texts():

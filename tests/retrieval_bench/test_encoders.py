@@ -19,6 +19,7 @@ from transformers import AutoModel, AutoTokenizer, T5EncoderModel
 
 from bench_core.errors import BenchError, UserError
 from bench_core.machine.model_files import ModelFiles
+from retrieval_bench.encoders import encoding_rule
 from retrieval_bench.encoders import sentence_transformer as module
 from retrieval_bench.encoders.batches import split_on_out_of_memory
 from retrieval_bench.encoders.encoder import OutOfMemory
@@ -136,13 +137,13 @@ CASES = {
     "last, right padding": ("mistral", {"pooling": "last", "padding_side": "right"}, TextRule(), {"pooling": "last"}),
     "bmretriever": (
         "mistral",
-        {"pooling": "last", "append_eos": True, "padding_side": "left"},
+        {"pooling": "last", "last_token": "</s>", "padding_side": "left"},
         TextRule("Represent this passage : ", 48),
         {"prefix": "Represent this passage : ", "pooling": "last", "eos": True, "max_length": 48},
     ),
     "bmretriever cut": (
         "mistral",
-        {"pooling": "last", "append_eos": True, "padding_side": "left"},
+        {"pooling": "last", "last_token": "</s>", "padding_side": "left"},
         TextRule("", 6),
         {"pooling": "last", "eos": True, "max_length": 6},
     ),
@@ -196,7 +197,7 @@ def test_decoders_see_only_what_stands_before_unless_the_rule_says_so(folders):
     ("name", "fields"),
     [
         ("bert", {"pooling": "mean"}),
-        ("mistral", {"pooling": "last", "append_eos": True, "padding_side": "left"}),
+        ("mistral", {"pooling": "last", "last_token": "</s>", "padding_side": "left"}),
         ("mistral", {"pooling": "last", "padding_side": "right"}),
         ("mistral", {"pooling": "mean", "bidirectional": True}),
         ("t5", {"pooling": "mean"}),
@@ -266,7 +267,7 @@ def test_a_bare_checkpoint_is_averaged_and_says_so(folders):
 
 def test_lengths_count_tokens_as_they_are_encoded(folders):
     tokenizer = AutoTokenizer.from_pretrained(folders["mistral"])
-    made = encoder(folders["mistral"], rule(TextRule("query : ", 9), pooling="last", append_eos=True))
+    made = encoder(folders["mistral"], rule(TextRule("query : ", 9), pooling="last", last_token="</s>"))
     expected = [min(len(tokenizer("query : " + text)["input_ids"]) + 1, 9) for text in TEXTS]
     assert made.lengths(TEXTS).tolist() == expected
     assert made.lengths([]).tolist() == []
@@ -283,8 +284,49 @@ def test_a_text_ends_once_though_the_tokenizer_ends_it_too(folders, tmp_path):
         single=f"$A {end}", special_tokens=[(end, tokenizer.token_to_id(end))]
     )
     tokenizer.save(str(folder / "tokenizer.json"))
-    by_itself = encoder(folder, rule(pooling="last", append_eos=True))
+    by_itself = encoder(folder, rule(pooling="last", last_token="</s>"))
     assert by_itself.lengths(TEXTS).tolist() == encoder(folder, rule(pooling="last")).lengths(TEXTS).tolist()
+
+
+def test_the_last_token_of_a_rule_is_looked_up_and_put_where_it_is_missing(folders):
+    made = encoder(folders["mistral"], rule(TextRule("", 6), pooling="last", last_token="</s>"))
+    plain = encoder(folders["mistral"], rule(TextRule("", 6), pooling="last"))
+    assert made.lengths(TEXTS).tolist() == [min(n + 1, 6) for n in plain.lengths(TEXTS).tolist()]
+    assert made.notes() == (
+        f"{folders['mistral']} pools </s>, which its tokenizer does not put last; it was put there.",
+    )
+    assert plain.notes() == ()
+    with pytest.raises(UserError, match=r"has no token '<eos>', which its rule pools"):
+        encoder(folders["mistral"], rule(pooling="last", last_token="<eos>")).lengths(TEXTS)
+    options = EncoderOptions(rules="e5-mistral", max_length=20)
+    assert "pools </s>" in _used(create_encoder(str(folders["mistral"]), options)).notes()[0]
+
+
+def test_an_end_token_asked_for_in_one_of_two_files_is_there(folders, tmp_path):
+    """As of e5-mistral under transformers 5, which follows tokenizer.json alone."""
+    folder = Path(shutil.copytree(folders["mistral"], tmp_path / "asks"))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "add_eos_token": True}))
+    asked = _used(encoder(folder, rule(pooling="last")))
+    stated = _used(encoder(folder, rule(pooling="last", last_token="</s>")))
+    assert asked.lengths(TEXTS).tolist() == stated.lengths(TEXTS).tolist()
+    np.testing.assert_array_equal(asked.encode(TEXTS[:2], "query"), stated.encode(TEXTS[:2], "query"))
+    assert "it was put there" in asked.notes()[0]
+    averaged = _used(encoder(folder, rule(pooling="mean")))
+    assert averaged.notes() == () and averaged.lengths(TEXTS[:1]) == asked.lengths(TEXTS[:1]) - 1
+
+
+def _used(made):
+    made.lengths(TEXTS[:1])
+    return made
+
+
+def test_versions_of_what_makes_tokens_are_part_of_an_encoder(folders, monkeypatch):
+    made = encoder(folders["bert"], rule(pooling="cls"))
+    assert set(made.describe("query")["versions"]) == {"tokenizers", "transformers"}
+    before = made.describe("document")
+    monkeypatch.setattr(encoding_rule, "version", lambda name: "6.0")
+    assert made.describe("document") != before
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(folders):

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow
@@ -213,6 +214,22 @@ def test_another_revision_has_its_own_place_commit_and_counts(tmp_path, hub):
     assert (dataset.card.revision, len(dataset.corpus)) == (COMMIT, 200)
     with pytest.raises(UserError, match="is not on this machine"):
         R2medDatasets().load("iiyi-clinical")
+
+
+def test_an_earlier_commit_of_the_pinned_set_is_accepted(tmp_path, hub):
+    medical = find_set("medical-sciences")
+    (earlier,) = medical.earlier_revisions
+    few = {"n_documents": 20, "n_queries": 3}
+    hub.repositories["R2MED/Medical-Sciences"] = published(
+        as_json_lines(rows(**few)), replace(medical, revision=earlier)
+    )
+    with pytest.raises(
+        BadFile, match="expected the 34810 documents of R2MED and found 20"
+    ):  # counted as the pinned one
+        fetch(f"r2med/medical-sciences,revision={earlier}", tmp_path / "qrels", lambda line: None)
+    dataset = R2medDatasets().load("medical-sciences")
+    assert dataset.card.revision == earlier != medical.revision
+    assert [len(entry.earlier_revisions) for entry in r2med_sets()] == [0, 0, 1, 0, 0, 0, 0, 0]
 
 
 def test_a_file_changed_after_the_fetch_is_noticed_when_it_is_read(tmp_path, hub, cache):
