@@ -11,7 +11,7 @@ from bench_core.characters import whole_characters
 from bench_core.errors import BadFile
 from bench_core.jsonl import id_field, read_objects, text_field
 from retrieval_bench.datasets.text import indexed_text
-from retrieval_bench.rankings.trec import RELEVANCE, add_judgment, whole_relevance
+from retrieval_bench.rankings.trec import RELEVANCE_BOUND, add_judgment, whole_relevance
 from retrieval_bench.types import Corpus, Document, Query
 
 Duplicates = Literal["refuse", "first"]
@@ -80,11 +80,11 @@ def read_qrels_objects(path: Path) -> dict[str, dict[str, int]]:
         query_id = id_field(path, number, item, ("q_id", "query_id"))
         doc_id = id_field(path, number, item, ("p_id", "doc_id"))
         score = item.get("score")
-        # A bool is an int to Python; numbers in quotes are what some exports write.
-        given = isinstance(score, int | float | str) and not isinstance(score, bool)
-        relevance = whole_relevance(score if isinstance(score, str) else json.dumps(score)) if given else None
+        is_number = isinstance(score, int | float) and not isinstance(score, bool)
+        relevance = whole_relevance(json.dumps(score)) if is_number else None
         if relevance is None:
-            raise BadFile(path, f"score: expected {RELEVANCE} and found {json.dumps(score)[:40]}", number)
+            found = json.dumps(score)[:40]
+            raise BadFile(path, f"expected a whole number in score and found {found} ({RELEVANCE_BOUND})", number)
         add_judgment(qrels, query_id, doc_id, relevance, path, number)
     if not qrels:
         raise BadFile(path, "expected at least one judgment, but the file is empty")

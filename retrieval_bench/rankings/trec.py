@@ -89,15 +89,16 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
             raise BadFile(path, f"expected {wanted} and found {len(fields)}", number)
         relevance = whole_relevance(fields[-1])
         if relevance is None:
-            raise BadFile(path, f"expected {RELEVANCE} and found {fields[-1]!r}", number)
+            expected = f"expected a whole number as the relevance and found {fields[-1]!r} ({RELEVANCE_BOUND})"
+            raise BadFile(path, expected, number)
         add_judgment(qrels, fields[0], fields[-2], relevance, path, number)
     if not qrels:
         raise BadFile(path, "expected at least one judgment, but the file is empty")
     return qrels
 
 
-RELEVANCE = "a whole number as the relevance, of at most nine digits,"
-"""What every reader of judgments expects, for messages."""
+RELEVANCE_BOUND = "at most nine digits"
+"""The bound of every reader of judgments, for messages."""
 
 _MOST_RELEVANCE = 10**9 - 1
 

@@ -94,27 +94,6 @@ class Mirror:
         return [remark for table in self.tables for remark in table.remarks]
 
 
-def made_from(self) -> dict[str, Json]:
-        """All that decides what is in the file: source files, declared types, engine."""
-        return made_from({table.name: table.source for table in self.tables}, self.schema_sha256, self.engine_version)
-
-    @cached_property
-    def sha256(self) -> str:
-        """The content hash: equal for mirrors whose tables, columns, types and rows in order are equal."""
-        return identity_hash({table.name: table.sha256 for table in self.tables})
-
-    @property
-    def remarks(self) -> list[str]:
-        """Choices made where files can be read in several ways, table by table."""
-        return [remark for table in self.tables for remark in table.remarks]
-
-    def column_names(self, table: str) -> tuple[str, ...]:
-        """The columns of a table; none where there is no such table."""
-        return next(
-            (tuple(column.name for column in found.columns) for found in self.tables if found.name == table), ()
-        )
-
-
 def made_from(sources: Mapping[str, SourceFile], schema_sha256: str | None, engine_version: str) -> dict[str, Json]:
     """What a mirror is made from, to be compared and hashed."""
     return {
