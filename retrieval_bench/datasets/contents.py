@@ -1,4 +1,4 @@
-"""What the parts of every dataset of a user's class hold; a file's are checked line by line when they are read."""
+"""Checks of the documents, queries and judgments of a class's dataset; a file's are checked when its lines are read."""
 
 from __future__ import annotations
 

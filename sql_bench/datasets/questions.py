@@ -1,4 +1,4 @@
-"""What every dataset's questions hold, whoever made them; a folder's are checked besides when their file is read."""
+"""Checks of the questions of every dataset, whoever made it; a folder's are checked besides when its file is read."""
 
 from __future__ import annotations
 
