@@ -1,4 +1,4 @@
-"""Where a query begins in a text, and whether a text begins like a statement (rules/extraction.md X3)."""
+"""The place where a query begins in a text, and texts that begin like a statement (rules/extraction.md X3)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Words that begin a clause or go on with an expression: what follows a statement's end is none of them.
+# Words that begin a clause or continue with an expression: what follows a statement's end is none of them.
 _GOES_ON = _words("""
     FROM WHERE GROUP HAVING ORDER LIMIT OFFSET UNION INTERSECT EXCEPT MINUS JOIN LEFT RIGHT FULL INNER OUTER CROSS
     NATURAL ON USING AND OR NOT IN IS LIKE ILIKE BETWEEN AS BY ASC DESC NULLS FETCH QUALIFY WINDOW TABLESAMPLE
