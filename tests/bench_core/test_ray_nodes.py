@@ -91,6 +91,7 @@ def test_a_worker_returns_a_folder_or_a_sentence_and_what_must_be_known(tmp_path
     def run(text):
         return json.loads(ray_worker.run_cell(str(tmp_path), "work_of_a_test:open_work", "{}", "label", text))
 
-    assert run("good") == {"folder": "folder", "was_there": False, "said": ["good is made again."]}
+    made = {"folder": "folder", "was_there": False, "failures": [], "said": ["good is made again."]}
+    assert run("good") == made
     failed = run("bad")
     assert failed["said"] == ["bad is made again."] and "KeyError" in failed["sentence"] and not failed["is_mistake"]

@@ -120,16 +120,18 @@ def test_check_reads_every_row_of_a_mirror_that_is_there(here):
     invoke("run", "-d", "dir:set", "-g", "gold", "--mirrors", "m")
     import duckdb
 
-    with duckdb.connect(str(here / "m" / "dir-set.duckdb")) as connection:
+    (mirror,) = (here / "m").glob("dir-set--*.duckdb")
+    with duckdb.connect(str(mirror)) as connection:
         connection.execute("UPDATE drugs SET year = 2020 WHERE name = 'metformin'")
-    arguments = ["run", "--check", "-d", "dir:set", "-g", "gold", "--mirror", "m/dir-set.duckdb"]
+    named = f"m/{mirror.name}"
+    arguments = ["run", "--check", "-d", "dir:set", "-g", "gold", "--mirror", named]
     assert "bytes and had" in invoke(*arguments, code=2).stderr
-    description = here / "m" / "dir-set.mirror.json"
+    description = mirror.with_suffix(".mirror.json")
     content = json.loads(description.read_text())
-    content["n_bytes"] = (here / "m" / "dir-set.duckdb").stat().st_size
+    content["n_bytes"] = mirror.stat().st_size
     description.write_text(json.dumps(content))
     checked = invoke(*arguments, code=1).stderr
-    assert checked.startswith("Cannot run: gold on dir:set: m/dir-set.duckdb: ") and "drugs" in checked
+    assert checked.startswith(f"Cannot run: gold on dir:set: {named}: ") and "drugs" in checked
 
 
 FAILING = """

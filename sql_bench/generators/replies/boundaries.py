@@ -1,4 +1,4 @@
-"""Where a statement ends that something follows (rules/extraction.md X5).
+"""The end of a statement that something follows (rules/extraction.md X5).
 
 The first boundary counts that no SQL follows and before which nothing is open or waits for more; what stands before it
 must be one whole query, else nothing is cut. The longest prefix that parses is no rule: it makes other statements.

@@ -1,4 +1,4 @@
-"""Whether a text is one whole query."""
+"""The test that a text is one whole query."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Writing:
         return cls(Style.LOWER if first_word.islower() else Style.MIXED)
 
     def is_keyword(self, word: str) -> bool:
-        """Whether a word is a keyword that goes on with a statement, written as this statement writes them."""
+        """Whether a word is a keyword that continues with a statement, written as this statement writes them."""
         if word.upper() not in _GOES_ON:
             return False
         return word.isupper() or (self.style is not Style.UPPER and (self.style is Style.MIXED or word.islower()))
