@@ -46,3 +46,9 @@ def command_on_terminal(command: list[str], width: int, folder: Path, stderr: in
 def without_styles(text: str) -> str:
     """The characters alone."""
     return _STYLE.sub("", text)
+
+
+def what_stays(text: str) -> list[str]:
+    """The lines that are left on the screen: a line that is drawn again stands as it was drawn last."""
+    drawn = (re.split(r"\r|\x1b\[2K", line.rstrip("\r"))[-1] for line in text.split("\n"))
+    return [line for line in (re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", line) for line in drawn) if line.strip()]

@@ -81,6 +81,7 @@ def test_retrieval_runs_are_skipped(results, tmp_path):
     assert content(results) == content(OLDER)
 
 
+@pytest.mark.slow
 def test_runs_of_encoders_are_made_again_beside_theirs(results, tmp_path):
     """An encoder's identity holds the versions of what makes its tokens, which that version did not record there."""
     order = retrieved("run", texts=["bm25 > bi-encoder,depth=20"])

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from killing import kill_before
-from on_terminal import command_on_terminal, without_styles
+from on_terminal import command_on_terminal, what_stays
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SCRIPT = REPOSITORY / "run_all.sh"
@@ -76,9 +76,8 @@ class TestMainJob:
 
     @pytest.mark.parametrize("width", [80, 120])
     def test_on_a_terminal_a_second_call_writes_ten_lines_beside_the_tables(self, first, results, width):
-        text = without_styles(command_on_terminal([str(SCRIPT), "--results", str(results)], width, REPOSITORY))
-        lines = [line for line in text.splitlines() if line.strip("\r ")]
-        beside = [line for line in lines if not line.startswith((" ", "─", "\r")) and line not in TITLES]
+        lines = what_stays(command_on_terminal([str(SCRIPT), "--results", str(results)], width, REPOSITORY))
+        beside = [line for line in lines if not line.startswith((" ", "─")) and line not in TITLES]
         assert len(beside) <= 10, beside
 
     def test_killed_at_any_point_the_next_call_completes_with_the_same_tables(self, first, tmp_path):

@@ -43,6 +43,7 @@ def test_nothing_that_a_terminal_acts_on_is_in_a_message():
     assert result.stderr.endswith(b"the end\n"), "lines stay lines"
 
 
+@pytest.mark.slow
 def test_a_command_runs_to_its_end_with_standard_error_closed(tmp_path):
     command = "from retrieval_bench.cli.main import main; main()"
     arguments = "run -d demo/ehr -r bm25 --verbose --format csv"

@@ -138,6 +138,7 @@ def test_a_full_disk_is_seen_before_the_first_cell(here, monkeypatch):
     assert "are free on its disk" in result.stderr and result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_run_says_why_it_makes_what_exists_under_another_identity(here):
     source = BROKEN.replace(
         "return self.words[query.query_id]",

@@ -128,6 +128,7 @@ def test_each_stage_leaves_its_file(here, mirrors):
     }
 
 
+@pytest.mark.slow
 def test_other_limits_are_another_execution(here, mirrors):
     command = ["execute", "-d", "demo/biomed", "-g", "gold", "--mirrors", mirrors]
     assert invoke(*command).stdout != invoke(*command, "--max-rows", "5").stdout

@@ -244,6 +244,7 @@ def test_a_generator_that_takes_a_model_is_shown_and_checked(here):
         invoke("doctor", f"mine.py:Asks,llm={server.base_url}#m")
 
 
+@pytest.mark.slow
 def test_the_agent_of_the_docs_runs(here):
     page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
     code = next(block for block in page.split("```python\n") if block.startswith("# my_sql_agent.py"))
@@ -266,6 +267,7 @@ def test_the_agent_of_the_docs_runs(here):
         assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 def test_a_question_without_an_answer_is_asked_again_by_the_next_run(here):
     name = dataset("public")
     with ChatServer(

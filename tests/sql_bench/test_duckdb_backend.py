@@ -179,6 +179,7 @@ def killed(backend, sql, *signals):
     return result
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_once_changes_no_result(mirror, own_temp):
     with DuckDbBackend(mirror, "duckdb") as backend:
         undisturbed = backend.execute(LONG, LIMITS)
@@ -200,6 +201,7 @@ def test_a_worker_that_is_killed_once_changes_no_result(mirror, own_temp):
         ((signal.SIGKILL, signal.SIGTERM), 64 * 1024**3, Outcome.BACKEND_ERROR, "(signal 9, then signal 15)"),
     ],
 )
+@pytest.mark.slow
 def test_two_deaths_are_a_verdict_if_they_are_alike_and_memory_was_free(
     mirror, own_temp, monkeypatch, signals, free_bytes, outcome, message
 ):

@@ -177,6 +177,7 @@ def test_no_text_makes_it_fail(raw):
     assert (found.sql is not None) == (found.status is SQL)
 
 
+@pytest.mark.slow
 def test_real_output_of_four_models(shared_data):
     """Every answer but refusals to answer holds SQL; the refusals are just those that say so."""
     folder = shared_data / "sql" / "synthea" / "predictions"

@@ -117,6 +117,7 @@ def test_mirrors_are_named_by_what_they_are_made_from(here):
     assert json.loads(result.stdout)["rows"] == [{"g": "z"}]
 
 
+@pytest.mark.slow
 def test_a_damaged_mirror_of_the_datasets_own_is_named_and_imported_again(here):
     before = score().stdout
     (mirror,) = here.glob("mirrors/*.duckdb")
@@ -131,6 +132,7 @@ def test_a_damaged_mirror_of_the_datasets_own_is_named_and_imported_again(here):
 
 
 @pytest.mark.parametrize("change", [lambda content: content[:-1], lambda content: content + b"0"])
+@pytest.mark.slow
 def test_a_mirror_of_another_size_is_imported_again_at_once(here, change):
     before = score().stdout
     (mirror,) = here.glob("mirrors/*.duckdb")
