@@ -49,6 +49,11 @@ def without_styles(text: str) -> str:
 
 
 def what_stays(text: str) -> list[str]:
-    """The lines that are left on the screen: a line that is drawn again stands as it was drawn last."""
-    drawn = (re.split(r"\r|\x1b\[2K", line.rstrip("\r"))[-1] for line in text.split("\n"))
-    return [line for line in (re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", line) for line in drawn) if line.strip()]
+    """The lines that are left on the screen: one that is drawn again stands as it was drawn last."""
+    screen: list[str] = []
+    for line in text.split("\n"):
+        if "\x1b[1A" in line and screen:  # the cursor goes up, and the line there is erased
+            screen.pop()
+        drawn = re.split(r"\r|\x1b\[2K", line.rstrip("\r"))[-1]
+        screen.append(re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", drawn))
+    return [line for line in screen if line.strip()]

@@ -1,6 +1,7 @@
 """Runs, judgments, topics and measures in the forms others write them: a verdict a line (docs/rules/files.md)."""
 
 import io
+import os
 import random
 
 import numpy as np
@@ -24,6 +25,10 @@ from retrieval_bench.scoring.score import score
 from retrieval_bench.types import Document, Query, RankedList
 
 # content, what is read; None: refused
+MUTATIONS = int(os.environ.get("BIOMED_BENCH_MUTATIONS", "1000"))
+"""For each reader; 10,000 take half an hour."""
+
+
 RUNS = [
     ("q1 Q0 d1 1 9.5 s\n", {"q1": {"d1": 9.5}}),
     ("q1\tQ0\td1\t1\t9.5\ts\n", {"q1": {"d1": 9.5}}),
@@ -498,12 +503,12 @@ def test_mutated_files_are_read_or_refused(tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_ten_thousand_mutated_files_are_read_or_refused(tmp_path, name):
-    _fuzz(tmp_path, name, 10_000)
+    _fuzz(tmp_path, name, MUTATIONS)
 
 
 def test_mutated_measures_are_read_or_refused():
     rng = random.Random(12)
-    for _ in range(10_000):
+    for _ in range(MUTATIONS):
         text = mutated(rng.choice(MEASURES)[0].encode(), rng).decode("utf-8", "replace")
         try:
             assert Measure.parse(str(Measure.parse(text))) == Measure.parse(text), text
