@@ -51,7 +51,9 @@ def load_table(
         found = choices(connection, quoted(file.table), as_text, outline.delimiter)
         return [f"{file.path.name}, column {choice}." for choice in (*kept, *found)]
     except duckdb.Error as error:
-        if isinstance(error, duckdb.InterruptException) or storage_failure(error):
+        # A failure of storage that names the table file is that file's, which is shorter than it says.
+        is_its_own = str(file.path) in str(error)
+        if isinstance(error, duckdb.InterruptException) or (storage_failure(error) and not is_its_own):
             raise  # no fault of the file
         raise BadFile(file.path, f"DuckDB cannot read it ({str(error).splitlines()[0]})") from error
 
