@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench_core.plugins.returns import kind_of
 from retrieval_bench.types import Document, Qrels, Query
@@ -12,24 +12,14 @@ def problem_of_documents(documents: Sequence[Document]) -> str:
     """Why these documents cannot be searched, as the end of a sentence; empty where they can."""
     if not documents:
         return "has no documents; give at least one"
-    seen: set[str] = set()
-    for document in documents:
-        problem = _problem_of_text("doc_id", document.doc_id, document.text, seen)
-        if problem:
-            return problem
-    return ""
+    return _first_problem("doc_id", ((document.doc_id, document.text) for document in documents))
 
 
 def problem_of_queries(queries: Sequence[Query]) -> str:
     """Why these queries cannot be searched with, as the end of a sentence; empty where they can."""
     if not queries:
         return "has no queries; give at least one"
-    seen: set[str] = set()
-    for query in queries:
-        problem = _problem_of_text("query_id", query.query_id, query.text, seen)
-        if problem:
-            return problem
-    return ""
+    return _first_problem("query_id", ((query.query_id, query.text) for query in queries))
 
 
 def problem_of_qrels(qrels: Qrels) -> str:
@@ -49,6 +39,12 @@ def problem_of_qrels(qrels: Qrels) -> str:
                     f"has the relevance {relevance!r} for document {doc_id} and query {query_id}; give a whole number"
                 )
     return ""
+
+
+def _first_problem(name: str, items: Iterable[tuple[object, object]]) -> str:
+    """The first problem among ids with their texts; empty where there is none."""
+    seen: set[str] = set()
+    return next(filter(None, (_problem_of_text(name, item_id, text, seen) for item_id, text in items)), "")
 
 
 def _problem_of_text(name: str, item_id: object, text: object, seen: set[str]) -> str:
