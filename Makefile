@@ -3,6 +3,11 @@ PYTHON ?= python3
 PYTHONS ?= python3.11 python3.12 python3.13
 VENV := .venv
 BIN := $(VENV)/bin
+# One thread each: two processes on two cores are slower with more.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal
+
+# The tests start hundreds of processes: each module is compiled once for all of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test check check-all lint fast slow clean
 
@@ -22,12 +27,10 @@ lint: $(VENV)/.dev
 	$(BIN)/python scripts/find_similar_lines.py
 
 fast: $(VENV)/.dev
-# One thread each: two processes on two cores are slower with more.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not gpu and not network and not bigquery" -n 2
+	$(PYTEST) -m "not slow and not gpu and not network and not bigquery"
 
-# One process at a time: the slow tests measure memory and kill processes.
 slow: $(VENV)/.dev
-	$(BIN)/pytest -q -m "slow"
+	$(PYTEST) -m "slow"
 
 $(VENV)/.dev: setup.cfg pyproject.toml constraints.txt scripts/setup.sh
 	scripts/setup.sh "$(PYTHON)" dense,demo,dev $(VENV)

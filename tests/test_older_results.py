@@ -100,6 +100,7 @@ def first_extraction(monkeypatch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("first_extraction")
 def test_predictions_are_skipped_and_executions_by_other_rules_made_again(results, mirrors):
     """Other rules of translation make another engine, whose executions and verdicts have folders of their own."""
@@ -126,6 +127,7 @@ def test_texts_of_the_version_before_are_read(results):
     assert len(texts) == 16 and all(text.text and text.combination.lexical for text in texts.values())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("first_extraction")
 def test_a_damaged_line_of_the_version_before_is_made_again(results, mirrors):
     """The manifest has the file's hash, so that no line without one is believed any more."""
@@ -137,6 +139,7 @@ def test_a_damaged_line_of_the_version_before_is_made_again(results, mirrors):
     assert "biobanch" not in path.read_text()
 
 
+@pytest.mark.slow
 def test_replies_are_read_again_by_the_rules_of_now(results, mirrors):
     where = ("--results", results, "--mirrors", mirrors, "--format", "json")
     invoke("sql", "run", *PREDICTED, *where)

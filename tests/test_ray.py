@@ -10,13 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("ray", reason="ray is not installed (the extra `distributed` brings it)")
-
-pytestmark = pytest.mark.slow
+# Ray is looked for and not imported: that takes seconds of every collection of tests.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed (the extra `distributed` brings it)"),
+]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PLANTED = "the patient of bed seven sings at night"

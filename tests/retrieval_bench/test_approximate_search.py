@@ -24,6 +24,7 @@ def vectors(tmp_path_factory):
 QUERIES = unit_vectors(40, 32, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "search", "least"),
     [("HNSW32", "efSearch=200", 0.95), ("IVF32,Flat", "nprobe=16", 0.8), ("PQ8x4", "", 0.1)],

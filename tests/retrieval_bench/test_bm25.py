@@ -93,6 +93,7 @@ def test_scores_equal_the_formula(
 
 
 # nDCG@10 made from Lucene's own tokens and the formulas; runs cut at 100.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "cls", "expected"),
     [

@@ -224,6 +224,7 @@ def test_generated_texts_close_the_gap_that_words_leave(
     assert shared_with_relevant(made) > 1.4 * shared_with_relevant(questions)
 
 
+@pytest.mark.slow
 def test_words_find_little_and_generated_texts_much(folder: Path, tmp_path: Path) -> None:
     """As on R2MED: nDCG@10 of bm25-qs with the query, and with what was written for it."""
     systems = ["bm25-qs", *(f"{method} > bm25-qs" for method in METHODS)]

@@ -159,6 +159,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_rule_gives_what_transformers_gives_text_by_text(folders, case):
     name, fields, text_rule, expected = CASES[case]

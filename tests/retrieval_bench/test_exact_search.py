@@ -40,6 +40,7 @@ def brute_force(vectors, query, k):
     return ranking(range(len(vectors)), scores, k)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory_bytes", [HELD, STREAMED])
 @pytest.mark.parametrize(("n", "dim", "k"), [(1, 3, 5), (50, 8, 100), (5000, 384, 100), (3000, 16, 1000)])
 def test_the_ranking_is_brute_forces(tmp_path, n, dim, k, memory_bytes):

@@ -116,6 +116,7 @@ def test_random_scores_depend_on_seed_query_and_document_alone():
     assert _random_scores(RandomOrder(), doc_ids, "other") != scores
 
 
+@pytest.mark.slow
 def test_random_scores_are_the_same_in_every_process():
     script = (
         "from test_floors import RandomOrder, _random_scores; print(_random_scores(RandomOrder(5), ['a', 'b', 'ü']))"

@@ -77,6 +77,7 @@ class Shortest(RerankerBase):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", SYSTEMS)
 def test_what_is_handed_on_equals_what_reading_it_back_gives(tmp_path, text):
     (tmp_path / "shortest.py").write_text(SHORTEST)

@@ -71,6 +71,7 @@ def facts(*arguments):
     return {row["what"]: row["value"] for row in rows("show", *arguments)}
 
 
+@pytest.mark.slow
 def test_every_name_that_is_listed_is_shown(here):
     listed = rows("list")
     assert {row["kind"] for row in listed} >= {"dataset", "retriever", "reranker", "query generator", "fusion", "model",
@@ -174,6 +175,7 @@ def test_columns_are_named_as_in_csv(here):
     assert "did you mean name?" in invoke("list", "--columns", "nmae", code=2).stderr
 
 
+@pytest.mark.slow
 def test_a_run_says_why_it_makes_what_exists_under_another_identity(two_runs):
     """A changed rule is another system of the same name; a run that is there already, or of another name, is not."""
     plugin = CLASSES.replace("return []", "return [RankedList(query.query_id, {}) for query in queries]")

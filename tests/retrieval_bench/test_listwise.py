@@ -100,6 +100,7 @@ def run(here, server, *arguments):
     return json.loads(result.stdout), result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_says_what_was_repaired_and_asks_again_for_what_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     failing = {"on": True}

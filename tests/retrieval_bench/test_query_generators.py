@@ -108,6 +108,7 @@ def answering(number, body, handler):
     return choice("A tumour of the adrenal medulla. <answer>adrenal tumour</answer>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name in QUERY_GENERATORS.names() if name != "replay"])
 def test_every_method_runs_once_and_asks_nothing_the_second_time(here, method):
     with ChatServer(answering) as server:
@@ -129,6 +130,7 @@ def test_every_method_runs_once_and_asks_nothing_the_second_time(here, method):
         assert searches[0]["given"] == "adrenal hypertension" and searches[0]["returned"].count("\n") == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("finish", "status"), [("length", "cut off"), ("content_filter", "refused")])
 @pytest.mark.parametrize("which", [1, 2])
 def test_a_search_ends_with_the_first_answer_that_is_not_whole(here, which, finish, status):
@@ -148,6 +150,7 @@ def test_a_search_ends_with_the_first_answer_that_is_not_whole(here, which, fini
         assert len(server.requests) == 16 * which
 
 
+@pytest.mark.slow
 def test_how_tokens_are_drawn_can_be_told(here):
     with ChatServer(echo) as server:
         run(f"hyde,llm={server.base_url}#m,temperature=0.8,top_p=0.8,max_tokens=9 > bm25")

@@ -144,6 +144,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_every_layout_gives_the_same_dataset(tmp_path, hub, layout):
     plain = R2medDatasets(path=str(write(tmp_path / "plain", as_json_lines(rows())))).load("iiyi-clinical")
@@ -157,6 +158,7 @@ def test_every_layout_gives_the_same_dataset(tmp_path, hub, layout):
         assert dataset.qrels == plain.qrels
 
 
+@pytest.mark.slow
 def test_repeated_documents_are_counted_as_published_and_told(tmp_path):
     entry = find_set("bioinformatics")
     parts = rows(entry.n_documents - 2, entry.n_queries)
@@ -321,6 +323,7 @@ def test_upstreams_own_demo_is_read_and_is_not_taken_for_the_whole(shared_data):
         _ = dataset.queries
 
 
+@pytest.mark.slow
 def test_the_real_queries_and_judgments_of_biology_fit_the_published_counts(tmp_path, shared_data):
     """BRIGHT Biology's, which are R2MED's, in R2MED's layout; the corpus is made up around them."""
     bright = dataset_of_folder(shared_data / "retrieval" / "bright-biology", R2medDatasets().cards()[0])

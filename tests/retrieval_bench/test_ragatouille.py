@@ -145,6 +145,7 @@ def test_a_plain_encoder_is_refused(monkeypatch, tmp_path):
             use(Ragatouille("minilm", python=sys.executable))
 
 
+@pytest.mark.slow
 def test_what_its_process_raises_is_one_sentence():
     with pytest.raises(BenchError, match=r"RAGatouille failed at versions \(ModuleNotFoundError: [^\n]*\)\.$"):
         Worker(sys.executable).ask("versions")

@@ -128,6 +128,7 @@ def test_an_activation_saved_with_the_checkpoint_is_not_applied(tiny, tmp_path):
     np.testing.assert_allclose(with_sigmoid.rerank(BATCH)[0], plain.rerank(BATCH)[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_monot5_scores_the_log_probability_of_true(tiny, batch_size):
     tokenizer = AutoTokenizer.from_pretrained(tiny / "t5")
@@ -176,6 +177,7 @@ def test_monot5_tells_documents_apart_it_is_all_but_sure_of(tiny):
     assert len(set(sure.tolist())) == len(set(unsure.tolist()))
 
 
+@pytest.mark.slow
 def test_words_that_are_no_tokens_are_told(tiny, tmp_path):
     folder = tiny_rerankers.t5(tmp_path / "multilingual", words=("yes", "no"))
     with pytest.raises(UserError, match=r"'true' is not one token of .*; give a monoT5, and the words"):

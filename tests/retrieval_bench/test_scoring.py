@@ -102,6 +102,7 @@ def random_case(chance: random.Random):
     return qrels, run or {queries[0]: {documents[0]: 1.0}}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)  # the first example compiles
 @given(st.randoms(use_true_random=False))
 def test_figures_equal_pytrec_evals_on_runs_full_of_ties(chance):

@@ -135,6 +135,7 @@ def test_an_interrupted_call_is_gone_on_with_and_no_batch_done_twice(tmp_path):
     assert third.asked == []
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_no_finished_batch(tmp_path):
     script = textwrap.dedent(f"""
         import sys
@@ -206,6 +207,7 @@ def test_documents_without_any_term_are_never_found(tmp_path):
 _rows = st.lists(st.lists(st.sampled_from([0, 0, 0, 1, 2.5]), min_size=6, max_size=6), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(rows=_rows, cut=st.integers(0, 12), entries=st.integers(1, 20))
 def test_rows_and_postings_hold_what_was_appended(rows, cut, entries, tmp_path_factory):

@@ -322,6 +322,7 @@ def cut_statements(draw: Any) -> tuple[list[Row], list[int], int, int]:
     return rows, keys, draw(st.integers(0, n_rows)), draw(st.integers(0, 2))
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(cut_statements(), st.randoms(use_true_random=False))
 def test_right_are_the_rows_of_some_order_that_the_keys_allow(

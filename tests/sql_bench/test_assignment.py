@@ -52,6 +52,7 @@ def test_every_gold_column_needs_a_column_of_its_own() -> None:
     assert find([(1, 1), (2, 2)], [(1, 1), (2, 2)]) is not None
 
 
+@pytest.mark.slow
 def test_equal_columns_are_no_work() -> None:
     wide: list[Row] = [(value,) * 200 for value in range(5)]
     assert find(wide, wide, steps=20_000_000) is not None
@@ -125,6 +126,7 @@ def two_results(draw: Any) -> tuple[list[Row], list[Row]]:
     return gold, [tuple(row) for row in rows]
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(two_results())
 def test_the_search_says_what_trying_everything_says(results: tuple[list[Row], list[Row]]) -> None:
@@ -135,6 +137,7 @@ def test_the_search_says_what_trying_everything_says(results: tuple[list[Row], l
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(two_results())
 def test_as_sets_the_search_says_what_trying_everything_says(results: tuple[list[Row], list[Row]]) -> None:

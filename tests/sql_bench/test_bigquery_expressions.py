@@ -178,6 +178,7 @@ def test_columns_and_queries_may_have_the_names_of_foreign_functions(bigquery):
     assert bigquery.execute(sql, LIMITS).rows == ((1, 2.5),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["bigquery", "snowflake", "databricks", "trino"])
 def test_conditions_that_hold_nowhere_are_counted_as_0(tmp_path, dialect):
     path = tmp_path / "t.duckdb"

@@ -90,6 +90,7 @@ def test_every_expected_verdict_on_the_embedded_predictions(here, mirrors):
             assert found == {question_id: verdict[comparator] for question_id, verdict in verdicts.items()}, system
 
 
+@pytest.mark.slow
 def test_gold_is_right_and_nothing_is_wrong_under_every_comparator(here, mirrors):
     (here / "nothing.jsonl").write_text('{"question_id": "D1.1", "response": ""}\n')
     comparators = ["-c", "answer", "-c", "exact", "-c", "biomedsql"]
@@ -134,6 +135,7 @@ def test_other_limits_are_another_execution(here, mirrors):
     assert invoke(*command).stdout != invoke(*command, "--max-rows", "5").stdout
 
 
+@pytest.mark.slow
 def test_a_folder_of_ones_own_with_several_golds_and_no_gold(here):
     small_set(here / "set")
     (here / "mine.jsonl").write_text(
@@ -187,6 +189,7 @@ def test_gold_self_check_says_which_do_not_run_and_why(here):
     assert "d" not in found
 
 
+@pytest.mark.slow
 def test_query_takes_the_guarded_path(here, mirrors):
     sql = "SELECT COUNT(*) AS n FROM `x.demo.DrugTargets_UsesAndDosages`"
     found = rows(invoke("query", sql, "-d", "demo/biomed", "--mirrors", mirrors, "--format", "json"))
@@ -229,6 +232,7 @@ def test_mirrors_are_imported_shown_and_verified(here):
     assert typed["columns"] == "name VARCHAR, year DOUBLE"
 
 
+@pytest.mark.slow
 def test_compare_pairs_questions(here, mirrors):
     result = invoke(
         "compare", "-d", "demo/biomed", "-b", "replay,path=hasty", "-g", "replay,path=careful", "-c", "exact",
@@ -241,6 +245,7 @@ def test_compare_pairs_questions(here, mirrors):
     assert "judged by exact" in result.stdout
 
 
+@pytest.mark.slow
 def test_compare_takes_the_best_where_no_baseline_is_named(here, mirrors):
     result = invoke(
         "compare", "-d", "demo/biomed", "-g", "replay,path=hasty", "-g", "gold", "--mirrors", mirrors,
@@ -262,11 +267,13 @@ def test_compare_goes_by_template_where_questions_have_one(here, mirrors):
     assert "template (1 templates)" in result.stdout
 
 
+@pytest.mark.slow
 def test_table_lists_what_was_scored(here, mirrors):
     invoke("run", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "-c", "exact", "--mirrors", mirrors)
     assert [row["system"] for row in rows(invoke("table", "--format", "json"))] == ["gold", "replay,path=hasty"]
 
 
+@pytest.mark.slow
 def test_table_takes_what_run_took(here, mirrors):
     for place in ("one", "two"):
         year = "1966" if place == "one" else "2001"
@@ -284,6 +291,7 @@ def test_table_takes_what_run_took(here, mirrors):
     assert "no scored run in results on demo/biomed" in invoke("table", "-d", "demo/biomed", code=2).stderr
 
 
+@pytest.mark.slow
 def test_verdicts_of_the_version_before_are_skipped_and_marked(here, mirrors):
     """Format 2 hashed what Python printed of the questions, and kept its figures under names of their own."""
     command = ("run", "-d", "demo/biomed", "-g", "replay,path=hasty", "--mirrors", mirrors, "--format", "json")

@@ -48,6 +48,7 @@ def test_the_clock_stands_at_the_time_of_the_run(mirror):
     assert "2025-06-30" in result.executed_sql
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["postgres", "mysql", "snowflake", "duckdb"])
 def test_every_dialect_has_the_clock(mirror, dialect):
     with DuckDbBackend(mirror, dialect, as_of=AS_OF) as backend:

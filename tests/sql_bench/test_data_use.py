@@ -104,6 +104,7 @@ def manifests():
     return [json.loads(path.read_text()) for path in Path("results").rglob("manifest.json")]
 
 
+@pytest.mark.slow
 def test_a_generator_of_the_users_gets_the_model_that_is_named(here):
     name = dataset("public")
     with ChatServer(writes_sql) as server:

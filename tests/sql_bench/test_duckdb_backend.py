@@ -213,6 +213,7 @@ def test_two_deaths_are_a_verdict_if_they_are_alike_and_memory_was_free(
     assert list(own_temp.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_a_limit_ends_is_a_verdict_at_once(mirror, monkeypatch):
     started = []
     with DuckDbBackend(mirror, "duckdb") as backend:
@@ -234,6 +235,7 @@ def stamped(path, rows):
         return ExpectedContent(str(stamped_sha256(connection)), is_stamped=True)
 
 
+@pytest.mark.slow
 def test_a_database_that_took_the_mirrors_place_is_not_read(tmp_path):
     path = tmp_path / "m.duckdb"
     content = stamped(path, 1)
@@ -299,6 +301,7 @@ def test_a_parent_that_is_killed_takes_its_worker_along(mirror, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_other_limits_start_another_worker(backend):
     small = Limits(memory_bytes=300 * 1024**2)
     hungry = "SELECT list(range) FROM range(60000000)"

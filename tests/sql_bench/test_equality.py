@@ -168,6 +168,7 @@ def test_rows_are_paired_as_rows() -> None:
     assert same_bag([], [], STRICT)
 
 
+@pytest.mark.slow
 def test_dense_prices_with_noise_are_paired_within_the_budget() -> None:
     prices = [(cents / 100, "x") for cents in range(1_500_000, 1_520_000)]  # each near the next
     noisy = [(price * (1 + 1e-13), text) for price, text in reversed(prices)]
@@ -213,6 +214,7 @@ def test_equality_is_symmetric_and_reflexive(one: Any, other: Any) -> None:
     assert equal(one, other, STRICT) == equal(other, one, STRICT)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     st.lists(st.tuples(awkward_numbers, st.sampled_from("ab")), max_size=5),

@@ -45,6 +45,7 @@ def test_the_lists_have_their_sizes():
     assert (len(lines("wrapped")) >= 100, len(lines("statements")), len(lines("errors"))) == (True, 40, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrap", "tail"), [*(("{}", tail) for tail in TAILS), ("```sql\n{}", "<|im_end|>")])
 def test_a_statement_that_was_cut_is_never_made_another(wrap, tail):
     """What is found is all that stood before the cut, or all the text; never less that could be run."""

@@ -70,6 +70,7 @@ def test_nothing_could_run_by_the_users_mistakes(here):
     assert result.stdout == "" and result.stderr.count("\n") == 2
 
 
+@pytest.mark.slow
 def test_tables_that_cannot_be_read_fail_their_dataset_alone(here, mirrors):
     (here / "set" / "tables" / "drugs.csv").write_text("name,year\nmetformin\n")
     result = invoke("run", "-d", "dir:set", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=careful",
@@ -79,6 +80,7 @@ def test_tables_that_cannot_be_read_fail_their_dataset_alone(here, mirrors):
     assert "Failed: gold on dir:set: set/tables/drugs.csv, line 2: " in result.stderr
 
 
+@pytest.mark.slow
 def test_a_grid_of_several_datasets_in_a_file(here, mirrors):
     (here / "grid.yaml").write_text(
         "grids:\n"

@@ -157,6 +157,7 @@ TOO_MUCH = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sql", ENDLESS.values(), ids=ENDLESS.keys())
 def test_what_never_ends_is_stopped(place, sql):
     assert place.run("duckdb", sql).outcome in (Outcome.TIMEOUT, Outcome.RESOURCE_LIMIT)
@@ -164,6 +165,7 @@ def test_what_never_ends_is_stopped(place, sql):
     assert place.content() == place.before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sql", TOO_MUCH.values(), ids=TOO_MUCH.keys())
 def test_what_takes_too_much_is_stopped(place, sql):
     assert place.run("duckdb", sql).outcome in (Outcome.RESOURCE_LIMIT, Outcome.TIMEOUT)

@@ -74,6 +74,7 @@ def test_show_explains(here, name, key, value):
     assert value in str(facts(name)[key])
 
 
+@pytest.mark.slow
 def test_every_verdict_and_figure_has_a_meaning(here):
     from sql_bench.reports.glossary import MEASURES, VERDICTS
     from sql_bench.types import VerdictKind
@@ -84,6 +85,7 @@ def test_every_verdict_and_figure_has_a_meaning(here):
     assert {name for found in scores for name in found["figures"]} == set(MEASURES)
 
 
+@pytest.mark.slow
 def test_runs_with_their_executions(here):
     invoke("run", "-d", "demo/biomed", "-g", "gold", "-g", "replay,path=hasty", "--mirrors", "mirrors")
     listed = {row["system"]: row for row in rows("runs", "list")}
@@ -98,6 +100,7 @@ def test_runs_with_their_executions(here):
     assert invoke("runs", "list").stdout.count("cannot be read") == 2, "in the column, and below the table"
 
 
+@pytest.mark.slow
 def test_executions_say_why_they_are_made_again(here):
     run = ("run", "-d", "demo/biomed", "-g", "gold", "--mirrors", "mirrors")
     assert "made again" not in invoke(*run).stderr

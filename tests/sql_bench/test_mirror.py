@@ -546,6 +546,7 @@ def test_verify_says_what_differs(folder: Path, tmp_path: Path, statement: str, 
     assert found == (difference or "The table visits has other values, or rows in another order, in patient, ward.")
 
 
+@pytest.mark.slow
 def test_synthea_tables(tmp_path: Path) -> None:
     if not SYNTHEA.is_dir():
         pytest.skip("the Synthea tables are not beside the repository")

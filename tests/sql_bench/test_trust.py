@@ -106,6 +106,7 @@ def questions(folder, value):
     return f"dir:{folder.relative_to(Path.cwd())}"
 
 
+@pytest.mark.slow
 def test_mirrors_are_named_by_what_they_are_made_from(here):
     first, second = questions(here / "a/q", "x"), questions(here / "b/q", "y")
     for dataset, value in ((first, "x"), (second, "y"), (first, "x")):
@@ -146,6 +147,7 @@ def query(sql, *options, code=0):
     return invoke("query", sql, *arguments, *options, code=code)
 
 
+@pytest.mark.slow
 def test_a_name_in_group_by_is_the_select_lists(here):
     grouped = "SELECT SUBSTR(drugName, 1, 1) AS {0}, COUNT(*) AS n FROM demo.DrugTargets_UsesAndDosages GROUP BY {0}"
     ours, other = (json.loads(query(grouped.format(name)).stdout)["rows"] for name in ("drugName", "initial"))
