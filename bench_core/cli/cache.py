@@ -9,7 +9,7 @@ import click
 
 from bench_core.cli.group import BenchGroup
 from bench_core.cli.options import cache_option, format_option
-from bench_core.cli.output import print_table
+from bench_core.cli.output import print_line, print_table
 from bench_core.data_use import EXPORT_FLAG
 from bench_core.results.tables import Format
 
@@ -52,7 +52,7 @@ def _stats(cache_dir: Path | None, form: Format) -> None:
 @cache_option
 def _export(archive: Path, model: str, may_be_credentialed: bool, cache_dir: Path | None) -> None:
     """Write the answers to a file, for somebody who has no model."""
-    click.echo(f"{archive}: {_store(cache_dir).export(archive, model, may_be_credentialed)} answers.")
+    print_line(f"{archive}: {_store(cache_dir).export(archive, model, may_be_credentialed)} answers.")
 
 
 @click.command("import")
@@ -61,7 +61,7 @@ def _export(archive: Path, model: str, may_be_credentialed: bool, cache_dir: Pat
 def _import(archive: Path, cache_dir: Path | None) -> None:
     """Take over what `cache export` wrote."""
     n_new, n_there = _store(cache_dir).import_archive(archive)
-    click.echo(f"{archive}: {n_new} new answers, {n_there} were there already.")
+    print_line(f"{archive}: {n_new} new answers, {n_there} were there already.")
 
 
 @click.command("prune")
@@ -70,7 +70,7 @@ def _import(archive: Path, cache_dir: Path | None) -> None:
 @cache_option
 def _prune(model: str, cache_dir: Path | None) -> None:
     """Delete answers."""
-    click.echo(f"{_store(cache_dir).prune(model)} answers deleted.")
+    print_line(f"{_store(cache_dir).prune(model)} answers deleted.")
 
 
 def _store(cache_dir: Path | None) -> ResponseStore:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bench_core.characters import printable_lines
 from bench_core.cli.output import open_closed_streams, say
 from bench_core.errors import BenchError
 from bench_core.plugins.failures import debugging, sentence_of
@@ -52,7 +53,10 @@ class BenchGroup(SectionedGroup):
         """Run the subcommand, and turn what it raises into a message."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            error.message = printable_lines(error.message)  # type: ignore[misc]  # click quotes what was typed
+            raise
+        except (click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
             say("\nStopped. What was finished is kept; the same command resumes.")

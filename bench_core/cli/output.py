@@ -11,8 +11,9 @@ from typing import TextIO
 
 import click
 
+from bench_core.characters import printable, printable_lines
 from bench_core.results.tables import Format, Table
-from bench_core.results.terminal import printable, wrapped
+from bench_core.results.terminal import wrapped
 
 _VIEW = "bench_core.table_view"
 _UNKNOWN_WIDTH = 80
@@ -60,10 +61,17 @@ def print_table(table: Table, form: Format) -> None:
         table = table.with_columns(view.columns)
     width = _terminal_width(sys.stdout)
     styled = width is not None and os.environ.get("TERM") != "dumb"
-    _write(table.render(form, None if view.wide else width, styled), err=False)
+    text = table.render(form, None if view.wide else width, styled)
+    # CSV has texts as they are; on a terminal alone what would be acted on is written out.
+    _write(printable_lines(text) if form == "csv" and width is not None else text, err=False)
     if form == "csv":
         for note in table.notes:
             say(note)
+
+
+def print_line(text: str) -> None:
+    """Write one line of a result (a path, a count) to standard output, as it is but on a terminal."""
+    _write((printable(text) if _terminal_width(sys.stdout) is not None else text) + "\n", err=False)
 
 
 def say(message: str) -> None:
@@ -71,7 +79,7 @@ def say(message: str) -> None:
 
     On a terminal lines are broken between words.
     """
-    lines = [printable(line) for line in message.split("\n")]
+    lines = printable_lines(message).split("\n")
     width = _terminal_width(sys.stderr)
     if width is not None:
         lines = [part for line in lines for part in wrapped(line, width)]

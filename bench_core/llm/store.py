@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_core.artifacts import OWNERS_FILE, OWNERS_FOLDER, read_json, write_atomically, write_json
+from bench_core.characters import printable
 from bench_core.data_use import ACCESSES, Access, check_export
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json, identity_hash
@@ -127,7 +128,7 @@ def _as_json(value: Any) -> Json:
 
 def _on_standard_error(sentence: str) -> None:
     with suppress(OSError, ValueError):  # nobody listens
-        print(sentence, file=sys.stderr)
+        print(printable(sentence), file=sys.stderr)
 
 
 class ResponseStore:

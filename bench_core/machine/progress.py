@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from bench_core.characters import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -66,7 +68,7 @@ class _Line:
             return
         bar, task = self._bar
         inner = self._steps[-1]
-        title = _BETWEEN.join(step.title for step in self._steps)
+        title = printable(_BETWEEN.join(step.title for step in self._steps))
         bar.update(task, description=title, total=inner.total, completed=inner.done)
 
 

@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from bench_core.characters import printable, printable_json
 from bench_core.errors import UserError
 
 Format = Literal["rich", "markdown", "latex", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("rich", "markdown", "latex", "csv", "json")
 
 Cell = str | int | float | bool | None
+
+LONGEST_TEXT = 10_000
+"""Characters of a cell that people get to see; machines get all."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ class Table:
             if not column.optional or any(row[index] not in (None, 0, "") for row in self.rows)
         ]
         rows = [[row[index] for index in shown] for row in self.rows]
-        return replace(self, columns=[self.columns[index] for index in shown], rows=rows)
+        notes = [*self.notes, *_cut_note(rows)]
+        return replace(self, columns=[self.columns[index] for index in shown], rows=rows, notes=notes)
 
     def text_rows(self, missing: str) -> list[list[str]]:
         """The cells as people read them; `missing` stands for a cell without a value."""
@@ -124,17 +129,17 @@ class Table:
 
     def _markdown(self) -> str:
         def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+            return "| " + " | ".join(_on_one_line(cell).replace("|", "\\|") for cell in cells) + " |"
 
         rule = [("---:" if self.is_numeric(index) else "---") for index in range(len(self.columns))]
         lines = [
-            f"**{self.title}**",
+            f"**{_on_one_line(self.title)}**",
             "",
             line([column.header for column in self.columns]),
             line(rule),
             *(line(row) for row in self.text_rows("–")),
         ]
-        notes = [f"\n{note}" for note in self.notes]
+        notes = [f"\n{_on_one_line(note)}" for note in self.notes]
         return "\n".join([*lines, *notes]) + "\n"
 
     def _latex(self) -> str:
@@ -173,7 +178,7 @@ class Table:
             "rows": [dict(zip(names, row, strict=True)) for row in self.rows],
             "notes": list(self.notes),
         }
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return printable_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def _text(cell: Cell, decimals: int, missing: str) -> str:
@@ -181,22 +186,43 @@ def _text(cell: Cell, decimals: int, missing: str) -> str:
         return missing
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
+    if isinstance(cell, float):
+        return f"{cell:.{decimals}f}"
+    text = str(cell)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text):,} characters)"
 
 
-_LATEX = {
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-}
+def _cut_note(rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """What is said where texts are cut."""
+    lengths = [len(cell) for row in rows for cell in row if isinstance(cell, str) and len(cell) > LONGEST_TEXT]
+    if not lengths:
+        return []
+    cut = "1 text is" if len(lengths) == 1 else f"{len(lengths):,} texts are"
+    return [
+        f"{cut} cut to {LONGEST_TEXT:,} characters (the longest has {max(lengths):,}); --format csv or json has all."
+    ]
+
+
+def _on_one_line(text: str) -> str:
+    """What a terminal would act on written out, line ends as blanks."""
+    return printable(text.replace("\r\n", " ").replace("\n", " "))
+
+
+_LATEX = str.maketrans(
+    {
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+    }
+)
 
 
 def _latex_escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return _on_one_line(text).translate(_LATEX)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from bench_core.characters import printable
 
 if TYPE_CHECKING:
     from bench_core.results.tables import Cell, Column, Table
@@ -21,27 +22,15 @@ _NARROWEST = 4
 """A text that is cut further than this says nothing."""
 _SENTENCE = 72
 """Where sentences are broken that may go on below themselves, before other columns are left out for them."""
+_BEYOND = 4
+"""Lines' widths after which a text is cut without being measured."""
+_LONGEST_HEADER = 200
+"""Characters of a header."""
 _HEADER_LINES = 2
 """What a header is folded into at most."""
 _NOTE_LINES = 2
 """What the names of columns that are not shown take at most, on a terminal of the usual width or more."""
 _USUAL_WIDTH = 80
-
-
-def printable(text: str) -> str:
-    r"""The text with what a terminal would act on written out: `\x1b`, `\n`, `\u202e`.
-
-    These are the control, format, line and paragraph separator characters of Unicode (categories Cc, Cf, Zl, Zp): an
-    escape sequence in a model's answer moves the cursor, a direction mark turns what stands behind it around.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
-        else character
-        for character in text
-    )
 
 
 def terminal_text(table: Table, width: int | None, styled: bool) -> str:
@@ -52,6 +41,8 @@ def terminal_text(table: Table, width: int | None, styled: bool) -> str:
         styled: the best of each group is bold.
     """
     texts = [[printable(text) for text in row] for row in table.text_rows(_MISSING)]
+    if width is not None:
+        texts = [_beginnings(table.columns, row, width) for row in texts]
     measured = [
         _measure(index, column, table.is_numeric(index), [row[index] for row in texts])
         for index, column in enumerate(table.columns)
@@ -70,6 +61,14 @@ def terminal_text(table: Table, width: int | None, styled: bool) -> str:
     return "\n".join([*title, *lines, *notes]).rstrip() + "\n"
 
 
+def _beginnings(columns: Sequence[Column], row: Sequence[str], width: int) -> list[str]:
+    """Texts that stand on one line without what is far beyond its end, so that measuring them costs nothing."""
+    return [
+        text if column.wraps or len(text) <= _BEYOND * width else f"{text[: width + 1]}…"
+        for column, text in zip(columns, row, strict=True)
+    ]
+
+
 def _left_out_note(names: Sequence[str], width: int) -> list[str]:
     """What is not shown, as far as two lines hold the names."""
     for n_named in range(len(names), -1, -1):
@@ -82,7 +81,7 @@ def _left_out_note(names: Sequence[str], width: int) -> list[str]:
 
 def _named(column: Column) -> str:
     """A column by its head, with the name that `--columns` takes where that is another."""
-    header = printable(column.header)
+    header = _header(column)
     alike = header.lower().replace(" ", "_") in ("", column.name)
     return column.name if alike else f"{header} ({column.name})"
 
@@ -112,12 +111,18 @@ class _Measured:
 def _measure(index: int, column: Column, numeric: bool, texts: Sequence[str]) -> _Measured:
     from rich.cells import cell_len
 
-    header = printable(column.header)
+    header = _header(column)
     widest = max(map(cell_len, texts), default=0)
     folded = max(min(widest, _SENTENCE) if column.wraps else widest, _folded(header))
     least = folded if numeric else min(folded, column.least)
     natural = max(widest, cell_len(header))
     return _Measured(index, column.priority, header, not numeric, natural, folded, least, column.together)
+
+
+def _header(column: Column) -> str:
+    """A column's head as it is shown: a statement that names none gives its columns whole expressions as names."""
+    text = printable(column.header[: _LONGEST_HEADER + 1])
+    return text if len(column.header) <= _LONGEST_HEADER else f"{text[:_LONGEST_HEADER]}…"
 
 
 def _folded(header: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_core.cli.options import permission_options
-from bench_core.cli.output import say
+from bench_core.cli.output import print_line, say
 from retrieval_bench.cli.options import (
     dataset_option,
     indexes_option,
@@ -38,7 +38,7 @@ def fetch(dataset: str, qrels_dir: Path) -> None:
     from retrieval_bench.datasets.r2med import fetch as fetch_sets
 
     for path in fetch_sets(dataset, qrels_dir, say):
-        click.echo(str(path))
+        print_line(str(path))
 
 
 @click.command("import-upstream")
@@ -56,7 +56,7 @@ def import_upstream(benchmark: str, clone: Path) -> None:
         say(line)
     for line in report.missing:
         say(f"Not found: {line}")
-    click.echo(str(report.path))
+    print_line(str(report.path))
 
 
 @click.command()
@@ -83,4 +83,4 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], permission: P
         folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir, say)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"
     say(f"{spec} on {dataset_id}: the index {done}.")
-    click.echo(str(folder))
+    print_line(str(folder))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sql_bench.backends.duckdb_messages import MessageWords
 from sql_bench.backends.duckdb_results import fetch_rows, stand_in_for_pytz, too_much
 from sql_bench.dialect.schema import Schema, TableMap
 from sql_bench.dialect.translation import ENGINE_SETTINGS
@@ -79,7 +80,7 @@ class DuckDbEngine:
     def __init__(self, settings: EngineSettings) -> None:
         import duckdb
 
-        self._hidden = _hidden_names(Path(settings.mirror_path))
+        self._words = MessageWords(Path(settings.mirror_path))
         try:
             self._open(settings)
         except duckdb.Error as error:
@@ -134,7 +135,7 @@ class DuckDbEngine:
         content = json.loads(row[0]) if row else {}
         if content.get("error") and content.get("error_type") == "parser":
             message = str(content.get("error_message"))
-            raise Rejected(self._unparsable(message), self._in_the_models_words(message, {}))
+            raise Rejected(self._unparsable(message), self._words.of(message, {}))
         try:
             check_engine_tree(content, self.schema.tables)
         except UnknownFunction as unknown:
@@ -217,7 +218,7 @@ class DuckDbEngine:
         if failed is not None:
             raise failed from None
         if isinstance(error, duckdb.FatalException | duckdb.InternalException):
-            raise EngineBroken(self._in_the_models_words(text, renamed)) from None
+            raise EngineBroken(self._words.of(text, renamed)) from None
         if isinstance(error, duckdb.InterruptException):
             return Rejected(Outcome.TIMEOUT, "the statement ran longer than it may")
         if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
@@ -229,22 +230,12 @@ class DuckDbEngine:
             outcome = self._unparsable(text)
         elif isinstance(error, duckdb.NotImplementedException) or _OTHERWISE_ELSEWHERE.search(text):
             outcome = self._not_the_engines()
-        return Rejected(outcome, self._in_the_models_words(text, renamed))
+        return Rejected(outcome, self._words.of(text, renamed))
 
     def _failure(self, error: duckdb.Error) -> DatabaseFailed | None:
         """What it was, if neither statement nor engine is to blame."""
         failed = storage_failure(error)
-        return None if failed is None else DatabaseFailed(self._in_the_models_words(failed, {}))
-
-    def _in_the_models_words(self, message: str, renamed: Mapping[str, str]) -> str:
-        """An error of DuckDB's without paths, excerpts of translated text and the mirror's own table names."""
-        text = re.split(r"\n+LINE \d+:", message)[0].strip()
-        for hidden, shown in self._hidden:
-            text = text.replace(hidden, shown)
-        for table, written in renamed.items():
-            text = re.sub(rf"\b{re.escape(table)}\b", lambda _, written=written: written, text)
-        line = " ".join(_ADVICE.sub("", text[:_MOST_CHARACTERS]).split())
-        return "".join(character for character in line if character.isprintable())
+        return None if failed is None else DatabaseFailed(self._words.of(failed, {}))
 
 
 # What DuckDB cannot decide for literals of its own type, though BigQuery and PostgreSQL can; functions of bytes, which
@@ -257,22 +248,9 @@ _TOO_LARGE_A_VALUE = re.compile(
     r"Cannot create a string of size|Lists larger than|larger than the maximum|too large|Max expression depth"
 )
 
-# Of an error's text; it may repeat a value of any length.
-_MOST_CHARACTERS = 500
-
-# Advice that nobody who writes a query for another engine, or cannot change settings, can follow.
-_ADVICE = re.compile(
-    r"\.? Use TRY\(\.\.\.\).*|, or SET \w+.*|\. You might need to add explicit type casts.*", re.DOTALL
-)
-
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _hidden_names(mirror_path: Path) -> list[tuple[str, str]]:
-    """What error messages must not tell: where the mirror lies, and the catalogue named after its file."""
-    return [(str(mirror_path), "the database"), (str(mirror_path.parent), ""), (f"{mirror_path.stem}.main.", "")]
 
 
 class Deadline:

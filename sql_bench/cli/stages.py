@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_core.cli.options import language_model_options, permission_options, results_option
-from bench_core.cli.output import say
+from bench_core.cli.output import print_line, say
 from sql_bench.cli.options import (
     database_options,
     dataset_option,
@@ -47,7 +47,7 @@ def generate(
     with open_bench(dataset, choice, results_dir, reporter, permission) as bench:
         for system in make_systems(bench.dataset, {name: name for name in generators}, models):
             folder, _ = generate_predictions(bench, system)
-            click.echo(str(folder.path))
+            print_line(str(folder.path))
 
 
 @click.command()
@@ -76,4 +76,4 @@ def execute(
         for system in make_systems(bench.dataset, {name: name for name in generators}, models):
             folder, predictions = generate_predictions(bench, system)
             executed, _ = execute_predictions(bench, folder, predictions, frozenset())
-            click.echo(str(executed.path))
+            print_line(str(executed.path))
