@@ -4,7 +4,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 VENV := .venv
 BIN := $(VENV)/bin
 # One thread each: two processes on two cores are slower with more.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
 # The tests start hundreds of processes: each module is compiled once for all of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,7 +30,8 @@ fast: $(VENV)/.dev
 	$(PYTEST) -m "not slow and not gpu and not network and not bigquery"
 
 slow: $(VENV)/.dev
-	$(PYTEST) -m "slow"
+# A file stays with one process, as its fixtures are long runs.
+	$(PYTEST) --dist loadscope -m "slow"
 
 $(VENV)/.dev: setup.cfg pyproject.toml constraints.txt scripts/setup.sh
 	scripts/setup.sh "$(PYTHON)" dense,demo,dev $(VENV)
