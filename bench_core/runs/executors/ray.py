@@ -113,8 +113,9 @@ class RayExecutor:
         takes_gpu = cell.requires.gpu == "needed" or (cell.requires.gpu == "useful" and gpus >= 1.0)
         sent = _UnderWay(cell, n_tries, min(float(cell.requires.n_cpus), max(cpus, 1.0)), float(takes_gpu))
         task = ray.remote(ray_worker.run_cell).options(num_cpus=sent.cpus, num_gpus=sent.gpus, max_retries=0)
+        here = str(Path.cwd()), os.environ.get("OMP_NUM_THREADS", "")
         settings = self._remote.target, self._remote.settings
-        return {task.remote(str(Path.cwd()), *settings, cell.label, cell.text): sent}
+        return {task.remote(*here, *settings, cell.label, cell.text): sent}
 
     def _outcome(self, task: Any, sent: _UnderWay, work: Work[Value]) -> Outcome[Value] | None:
         """What became of a cell; None where its worker was lost and it is to be done once more."""

@@ -26,10 +26,19 @@ PACKAGES = ("bench_core", "retrieval_bench", "sql_bench")
 LOCK, TOKEN = "lock", "token"
 
 
-def run_cell(working_dir: str, target: str, settings: str, label: str, text: str) -> str:
-    """Make a cell; say as JSON where it lies, or in one sentence why it could not be made, and what must be known."""
+def run_cell(working_dir: str, n_threads: str, target: str, settings: str, label: str, text: str) -> str:
+    """Make a cell; say as JSON where it lies, or in one sentence why it could not be made, and what must be known.
+
+    Args:
+        n_threads: what OMP_NUM_THREADS is in the sending process, "" where it is not set. Ray sets it to 1 in its
+            workers; scores of a model differ in their last digits with it, and are to be those of a local run.
+    """
     _silence()
     os.chdir(working_dir)
+    if n_threads:  # before the libraries that read it are imported
+        os.environ["OMP_NUM_THREADS"] = n_threads
+    else:
+        os.environ.pop("OMP_NUM_THREADS", None)
     _said.clear()
     outcome = attempt(label, lambda: _work(target, settings).run(text), silent())
     if isinstance(outcome, Failure):
