@@ -15,7 +15,8 @@ from measure import ratio_table, seconds_in_turns
 from bench_core.runs.manifest import RunFolder
 from sql_bench.backends.duckdb import DuckDbBackend
 from sql_bench.comparators.answer import AnswerComparator
-from sql_bench.pipeline.execute import Executions, Runner, Statement
+from sql_bench.pipeline.executions import Executions, Statement
+from sql_bench.pipeline.runner import Runner
 from sql_bench.types import Limits
 
 _CARD = "dialect: duckdb\n"

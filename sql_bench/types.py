@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bench_core.identity import Json
 from bench_core.plugins.stage import Stage
@@ -142,11 +142,39 @@ class Variant(StrEnum):
 
 
 @dataclass(frozen=True)
+class Reach:
+    """The rows that one run of a LONGER_LIMIT lets through.
+
+    Attributes:
+        n_rows: at most so many.
+        tie: the sort keys of the only rows that are wanted, in no order; rows whose numbers differ by less than 1e-11
+            of them come too. None: the first rows.
+    """
+
+    n_rows: int
+    tie: Row | None = None
+
+
+@dataclass(frozen=True)
 class Column:
     """A result column: its name as the engine gives it and the engine's type name."""
 
     name: str
     type: str
+
+
+class Gathered(NamedTuple):
+    """A result column that gathers the values of a group, as ARRAY_AGG and STRING_AGG do.
+
+    Attributes:
+        place: its index among the columns, from the front, or from the back if negative.
+        delimiter: what stands between the members of a text; None for a list.
+        ordered: it says in which order it gathers.
+    """
+
+    place: int
+    delimiter: str | None
+    ordered: bool
 
 
 @dataclass(frozen=True)
@@ -161,7 +189,7 @@ class StatementShape:
         has_limit: it has any LIMIT, OFFSET, FETCH or sample clause.
         duplicate_free: it cannot return duplicates because of DISTINCT, GROUP BY with all keys projected, or a set
             operation without ALL; an aggregate without GROUP BY is not meant.
-        unordered_aggregate: projects ARRAY_AGG, STRING_AGG or the like without an ORDER BY of its own.
+        gathered: its columns that are ARRAY_AGG, STRING_AGG or the like, followed through subqueries.
         volatile: it may give another result each time it runs: RAND, UUIDs, samples.
         reads_clock: it asks for the day or the time, which is that of the run's `as_of`.
     """
@@ -171,7 +199,7 @@ class StatementShape:
     limit: int | None = None
     has_limit: bool = False
     duplicate_free: bool = False
-    unordered_aggregate: bool = False
+    gathered: tuple[Gathered, ...] = ()
     volatile: bool = False
     reads_clock: bool = False
     offset: int | None = 0
@@ -194,6 +222,7 @@ class ExecutionResult:
         complaints: why the source dialect's own engine would reject the statement though this one ran it.
         key_columns: the columns, from 0, that are sort keys; known where `sort_keys` are.
         cut: the LIMIT that a variant put in place of the statement's own may have left rows out.
+        tie_is_whole: no row that ties with the last one was left out.
     """
 
     outcome: Outcome
@@ -207,6 +236,7 @@ class ExecutionResult:
     seconds: float = 0.0
     key_columns: tuple[int, ...] = ()
     cut: bool = False
+    tie_is_whole: bool = False
 
 
 class SqlBackend(Stage, Protocol):
@@ -214,10 +244,21 @@ class SqlBackend(Stage, Protocol):
 
     def describe(self) -> Mapping[str, Json]: ...
 
+    def prepare(self, sql: str, limits: Limits) -> ExecutionResult:
+        """Guard, check and translate a statement without running it.
+
+        Returns:
+            Its result without rows and columns: `ok` where `executed_sql` is what `execute` would run, else why it is
+            not run.
+        """
+
     def execute(
-        self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN, limit: int | None = None
+        self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN, reach: Reach | None = None
     ) -> ExecutionResult:
-        """Run one form of a statement; `limit` says how many rows a LONGER_LIMIT lets through."""
+        """Run one form of a statement; `reach` says what a LONGER_LIMIT lets through.
+
+        A run of the rows of one tie is `untranslatable` where it cannot be written.
+        """
 
     def close(self) -> None: ...
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench_core.identity import Json
-from sql_bench.types import Column, ExecutionResult, Outcome, Row, StatementShape, Value
+from sql_bench.types import Column, ExecutionResult, Gathered, Outcome, Row, StatementShape, Value
 
 # The integers that any JSON reader keeps: SQL's 64-bit range. Wider ones go as hexadecimal text, which Python converts
 # at any length (decimal conversion stops at 4,300 digits).
@@ -79,6 +79,7 @@ def result_to_json(result: ExecutionResult) -> dict[str, Json]:
         "seconds": result.seconds,
         "key_columns": list(result.key_columns),
         "cut": result.cut,
+        "tie_is_whole": result.tie_is_whole,
     }
 
 
@@ -96,12 +97,19 @@ def result_from_json(content: Any) -> ExecutionResult:
         sort_keys=None if sort_keys is None else tuple(decode_row(row) for row in sort_keys),
         message=content["message"],
         executed_sql=content["executed_sql"],
-        shape=None if content["shape"] is None else StatementShape(**content["shape"]),
+        shape=None if content["shape"] is None else _shape_from_json(content["shape"]),
         complaints=tuple(content["complaints"]),
         seconds=content["seconds"],
         key_columns=tuple(content.get("key_columns", ())),  # an earlier version had neither
         cut=bool(content.get("cut", False)),
+        tie_is_whole=bool(content.get("tie_is_whole", False)),
     )
+
+
+def _shape_from_json(content: Mapping[str, Any]) -> StatementShape:
+    """A shape; an earlier version wrote `unordered_aggregate` and no `gathered`."""
+    known = {name: value for name, value in content.items() if name != "unordered_aggregate"}
+    return StatementShape(**{**known, "gathered": tuple(Gathered(*column) for column in content.get("gathered", ()))})
 
 
 def _encode_int(value: int) -> Json:

@@ -13,13 +13,14 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from bench_core.artifacts import HashedFile, move_synced, remember_sha256
 from bench_core.errors import BenchError
-from bench_core.identity import canonical_json
+from bench_core.identity import Json, canonical_json
 
 # A killed process loses nothing that was written; a power cut loses what was appended since the last sync.
 _SYNC_INTERVAL_S = 0.5
@@ -29,11 +30,28 @@ _HASH_MARK = f',"{_SHA256}":"'.encode()
 
 
 @dataclass(frozen=True)
+class Shared:
+    """The value of a field that many items have in common: a large one is written out once for all of them."""
+
+    value: Json
+
+    @cached_property
+    def text(self) -> str:
+        """Its canonical JSON."""
+        return canonical_json(self.value)
+
+    @cached_property
+    def as_read(self) -> Any:
+        """The value as it is read back."""
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
 class Item:
     """What is stored of one item.
 
     Attributes:
-        content: what came of it, with the fields of its key; hashed.
+        content: what came of it, with the fields of its key; hashed. Values may be `Shared`.
         measured: what differs from one making to the next (seconds, latency, cache hits); not hashed.
     """
 
@@ -48,10 +66,41 @@ class Item:
         """
         if {_SHA256, _MEASURED} & self.content.keys() or _SHA256 in self.measured:
             raise BenchError(f"An item cannot have a field {_SHA256} or {_MEASURED}.")
-        content = canonical_json(self.content).encode()
+        content = self._canonical.encode()
         sha256 = hashlib.sha256(content).hexdigest().encode()
         measured = f',"{_MEASURED}":{canonical_json(self.measured)}'.encode() if self.measured else b""
         return content[:-1] + _HASH_MARK + sha256 + b'"' + measured + b"}\n"
+
+    def as_read(self) -> Item:
+        """The item as reading its line would give it."""
+        if not self._has_shared:
+            return Item(json.loads(self._canonical), json.loads(canonical_json(self.measured)))
+        return Item(_as_read(self.content), _as_read(self.measured))
+
+    @cached_property
+    def _canonical(self) -> str:
+        if not self._has_shared:
+            return canonical_json(self.content)
+        fields = (f"{_text_of(name)}:{_text_of(value)}" for name, value in sorted(self.content.items()))
+        return f"{{{','.join(fields)}}}"
+
+    @cached_property
+    def _has_shared(self) -> bool:
+        return any(isinstance(value, Shared) for value in self.content.values())
+
+
+def _text_of(value: Any) -> str:
+    return value.text if isinstance(value, Shared) else canonical_json(value)
+
+
+def _as_read(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.as_read if isinstance(value, Shared) else _value_as_read(value) for name, value in fields.items()
+    }
+
+
+def _value_as_read(value: Any) -> Any:
+    return value if isinstance(value, str | float) else json.loads(canonical_json(value))
 
 
 @dataclass(frozen=True)
@@ -123,9 +172,15 @@ class ItemLines:
 
     def line_at(self, offset: int) -> bytes:
         """The line that begins at a byte."""
+        (line,) = self.lines_at((offset,))
+        return line
+
+    def lines_at(self, offsets: Iterable[int]) -> Iterator[bytes]:
+        """The lines that begin at these bytes."""
         with self.path.open("rb") as file:
-            file.seek(offset)
-            return file.readline()
+            for offset in offsets:
+                file.seek(offset)
+                yield file.readline()
 
     def __enter__(self) -> ItemLines:
         self.path.parent.mkdir(parents=True, exist_ok=True)

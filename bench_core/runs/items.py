@@ -8,6 +8,7 @@ undisturbed or killed and resumed the same bytes, but for what is measured.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,7 +45,7 @@ class Plan(Generic[Work]):
 
     Attributes:
         items: every key in the order of the file, with the values that the stage's `made_from` fields must have for a
-            stored line to be about what is asked for now (empty where the key says it all).
+            stored line to be about what is asked for now (empty where the key says it all), in JSON's own types.
         units: all items' units, done or not.
     """
 
@@ -59,10 +60,12 @@ class Made:
     Attributes:
         items: those with a result, in any order.
         gaps: in a few words why others have none (a refusal, a dead endpoint); the next run asks for them again.
+        is_alike: what is kept in memory is equal for all items.
     """
 
     items: Sequence[Item] = ()
     gaps: Mapping[Key, str] = field(default_factory=dict)
+    is_alike: bool = False
 
 
 class NoItem(Exception):
@@ -97,7 +100,7 @@ class Maker(Generic[Work]):
 @dataclass(frozen=True)
 class _Place(Generic[Value]):
     offset: int
-    made_from: str
+    made_from: Mapping[str, Json]
     value: Value
 
 
@@ -151,7 +154,7 @@ class ItemStage(Generic[Value]):
     def has(self, key: Key, made_from: Mapping[str, Json] | None = None) -> bool:
         """Whether an item is there, made from what is asked for now."""
         place = self._places.get(key)
-        return place is not None and (made_from is None or place.made_from == identity_hash(made_from))
+        return place is not None and (made_from is None or place.made_from == made_from)
 
     def value(self, key: Key) -> Value:
         """What is kept in memory of an item.
@@ -160,6 +163,14 @@ class ItemStage(Generic[Value]):
             KeyError: it is not there.
         """
         return self._places[key].value
+
+    def made_from(self, key: Key) -> Mapping[str, Json]:
+        """The `made_from` fields of an item.
+
+        Raises:
+            KeyError: it is not there.
+        """
+        return self._places[key].made_from
 
     def values(self) -> Iterator[tuple[Key, Value]]:
         """All items that are there."""
@@ -267,7 +278,8 @@ class ItemStage(Generic[Value]):
         if line.item is None:
             return False
         try:
-            key = self._note(line.offset, line.item)
+            key = self._key_of(line.item)
+            self._note(key, line.offset, line.item, self._kind.load(line.item))
         except NoItem:
             return True
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError, UserError):
@@ -275,11 +287,9 @@ class ItemStage(Generic[Value]):
         (self._unhashed.discard if line.is_hashed else self._unhashed.add)(key)
         return True
 
-    def _note(self, offset: int, item: Item) -> Key:
-        key = self._key_of(item)
-        made_from = identity_hash({name: item.content[name] for name in self._kind.made_from})
-        self._places[key] = _Place(offset, made_from, self._kind.load(item))
-        return key
+    def _note(self, key: Key, offset: int, item: Item, value: Value) -> None:
+        made_from = {name: _once(item.content[name]) for name in self._kind.made_from}
+        self._places[key] = _Place(offset, made_from, value)
 
     def _key_of(self, item: Item) -> Key:
         return tuple(str(item.content[name]) for name in self._kind.key_fields)
@@ -294,17 +304,18 @@ class ItemStage(Generic[Value]):
     def _keep(self, unit: Unit[Work], made: Made, plan: Plan[Work]) -> int:
         """Append what is missing of a unit's items; those that are there already stay as they are."""
         self.gaps.update(made.gaps)
+        asked, loaded = set(unit.keys), list[Value]()
         n_kept = 0
         for item in made.items:
             key = self._key_of(item)
-            if key not in unit.keys:
+            if key not in asked:
                 raise BenchError(f"{self._kind.file_name}: {' '.join(key)} was made and not asked for.")
             if self.has(key, plan.items[key]):
                 continue
-            line = item.line()
-            stored, _ = parsed(line)
-            assert stored is not None
-            self._note(self._lines.append(line), stored)  # what is handed on is what reading the line would give
+            stored = item.as_read()  # what is handed on is what reading the line would give
+            if not loaded or not made.is_alike:
+                loaded = [self._kind.load(stored)]
+            self._note(key, self._lines.append(item.line()), stored, loaded[0])
             n_kept += 1
         return n_kept
 
@@ -317,15 +328,20 @@ class ItemStage(Generic[Value]):
 
     def _move(self, keys: Sequence[Key]) -> None:
         """Rewrite the file with these items, in this order, each with its hash."""
+        there = self._lines.lines_at(self._places[key].offset for key in keys)
         lines = (
-            self.item(key).line() if key in self._unhashed else self._lines.line_at(self._places[key].offset)
-            for key in keys
+            self.item(key).line() if key in self._unhashed else line for key, line in zip(keys, there, strict=True)
         )
         offsets = self._lines.rewrite(lines)
         self._places = {
             key: replace(self._places[key], offset=offset) for key, offset in zip(keys, offsets, strict=True)
         }
         self._unhashed.clear()
+
+
+def _once(value: Json) -> Json:
+    """A text that many items have in common is kept once."""
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 def _done(waiting: Sequence[Unit[Work]], maker: Maker[Work]) -> Iterator[tuple[Unit[Work], Made]]:

@@ -30,8 +30,8 @@ from sql_bench.backends.rules import rules_sha256
 from sql_bench.backends.worker import ADDRESS_SPACE_ABOVE_MEMORY_BYTES
 from sql_bench.dialect.schema import TableMap
 from sql_bench.mirror.failures import DAMAGED
-from sql_bench.types import ExecutionResult, Limits, Outcome, Variant
-from sql_bench.values import result_from_json
+from sql_bench.types import ExecutionResult, Limits, Outcome, Reach, Variant
+from sql_bench.values import encode_row, result_from_json
 
 KILL_AFTER_S = 1.0
 """How long after the time-out the worker is killed: what runs inside one vector does not notice an interrupt."""
@@ -101,15 +101,24 @@ class DuckDbBackend(StageBase):
             **({"as_of": self._as_of} if self._as_of is not None else {}),
         }
 
+    def prepare(self, sql: str, limits: Limits) -> ExecutionResult:
+        """See `sql_bench.types.SqlBackend`."""
+        return self._answered(sql, limits, Variant.AS_WRITTEN, None, runs=False)
+
     def execute(
-        self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN, limit: int | None = None
+        self, sql: str, limits: Limits, variant: Variant = Variant.AS_WRITTEN, reach: Reach | None = None
     ) -> ExecutionResult:
         """Run one statement. Thread-safe: one at a time.
 
         A worker that dies without a limit's doing says nothing of the statement: it is tried again on a new one, while
         no other statement of this process runs (docs/rules/executing.md E2.5).
         """
-        request = json.dumps({"sql": sql, "limits": asdict(limits), "variant": variant.value, "limit": limit}).encode()
+        return self._answered(sql, limits, variant, reach, runs=True)
+
+    def _answered(
+        self, sql: str, limits: Limits, variant: Variant, reach: Reach | None, *, runs: bool
+    ) -> ExecutionResult:
+        request = _request(sql, limits, variant, reach, runs)
         with self._lock:
             started = time.perf_counter()
             try:
@@ -185,6 +194,19 @@ class DuckDbBackend(StageBase):
         if self._worker is not None:
             self._worker.end()
             self._worker = None
+
+
+def _request(sql: str, limits: Limits, variant: Variant, reach: Reach | None, runs: bool) -> bytes:
+    """What a worker is sent."""
+    tie = None if reach is None or reach.tie is None else encode_row(reach.tie)
+    content = {
+        "sql": sql,
+        "limits": asdict(limits),
+        "variant": variant.value,
+        "reach": None if reach is None else {"n_rows": reach.n_rows, "tie": tie},
+        "runs": runs,
+    }
+    return json.dumps(content).encode()
 
 
 class _WorkerGone(Exception):

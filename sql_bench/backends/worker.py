@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,8 +36,8 @@ from sql_bench.dialect.statement import shape_of
 from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import Translation, parse, translate
 from sql_bench.guard.rejected import Rejected
-from sql_bench.types import ExecutionResult, Limits, Outcome, StatementShape, Variant
-from sql_bench.values import result_to_json
+from sql_bench.types import ExecutionResult, Limits, Outcome, Reach, StatementShape, Variant
+from sql_bench.values import decode_row, result_to_json
 
 _MAX_REQUEST_BYTES = 64 * 1024**2
 
@@ -68,12 +68,12 @@ def main() -> None:
         write_frame(responses_fd, json.dumps({"error": said}).encode())
         return
     write_frame(responses_fd, json.dumps({"error": None}).encode())
+    serving = _Serving(engine, settings)
     while True:
         request = requests.get()
         limits = Limits(**request["limits"])
         _limit_cpu(limits.timeout_s)
-        form = Variant(request["variant"]), request["limit"]
-        result, usable = _execute(engine, settings, request["sql"], limits, form)
+        result, usable = serving.answer(request, limits)
         try:
             write_frame(responses_fd, _encode(result, limits))
         except OSError:
@@ -87,47 +87,104 @@ def _settings(content: dict[str, Any]) -> EngineSettings:
     return EngineSettings(**content, content=ExpectedContent(**expected) if expected else None)
 
 
-def _execute(
-    engine: DuckDbEngine, settings: EngineSettings, sql: str, limits: Limits, form: tuple[Variant, int | None]
-) -> tuple[ExecutionResult, bool]:
-    """One statement's result, and whether the engine can go on."""
-    started = time.perf_counter()
-    variant, limit = form
-    dialect = settings.dialect
-    as_of = datetime.datetime.fromisoformat(settings.as_of) if settings.as_of else None
-    deadline = Deadline(limits.timeout_s)
-    shape: StatementShape | None = None
+@dataclass(frozen=True)
+class _Form:
+    """A statement in the form in which it is asked for."""
+
+    sql: str
+    variant: Variant
+    reach: Reach | None
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What is known of a statement before it runs.
+
+    Attributes:
+        result: without rows; `ok` where it may run.
+        translation: what would run.
+    """
+
+    result: ExecutionResult
     translation: Translation | None = None
-    complaints: list[str] = []
-    usable = True
-    try:
-        query = parse(sql, dialect)
-        shape = shape_of(query, dialect)
-        if dialect == "bigquery" and variant is Variant.AS_WRITTEN:
-            complaints = bigquery_complaints(sql, query, engine.schema)
-        translation = translate(query, dialect, engine.schema, variant, as_of, limit)
-        engine.check(translation.sql)
-        columns, rows = engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
-        if dialect == "bigquery":
+
+
+class _Serving:
+    """Answers requests: prepares statements and runs them. The last one prepared is remembered, as it is run next."""
+
+    def __init__(self, engine: DuckDbEngine, settings: EngineSettings) -> None:
+        self._engine, self._dialect = engine, settings.dialect
+        self._as_of = datetime.datetime.fromisoformat(settings.as_of) if settings.as_of else None
+        self._last: tuple[_Form, _Prepared] | None = None
+
+    def answer(self, request: dict[str, Any], limits: Limits) -> tuple[ExecutionResult, bool]:
+        """One statement's result, and whether the engine can go on."""
+        started = time.perf_counter()
+        reach = request["reach"]
+        if reach is not None:
+            reach = Reach(reach["n_rows"], None if reach["tie"] is None else decode_row(reach["tie"]))
+        form = _Form(request["sql"], Variant(request["variant"]), reach)
+        deadline = Deadline(limits.timeout_s)
+        usable = True
+        prepared: _Prepared | None = None
+        try:
+            prepared = self._prepared(form)
+            result = prepared.result
+            if request["runs"] and prepared.translation is not None:
+                result = self._run(prepared, limits, deadline)
+        except Rejected as rejected:
+            result = _failed(prepared, rejected.outcome, rejected.message)
+        except RecursionError:
+            result = _failed(prepared, Outcome.RESOURCE_LIMIT, "the statement is nested too deeply")
+        except MemoryError:
+            message = "the statement needed more memory than it may have"
+            result = _failed(prepared, Outcome.RESOURCE_LIMIT, message)
+        except DatabaseFailed as failed:
+            result, usable = _failed(prepared, Outcome.BACKEND_ERROR, str(failed)), False
+        except EngineBroken as broken:
+            result = _failed(prepared, Outcome.UNTRANSLATABLE, f"the engine failed internally: {broken}")
+            usable = False
+        finally:
+            deadline.cancel()
+        return replace(result, seconds=time.perf_counter() - started), usable
+
+    def _prepared(self, form: _Form) -> _Prepared:
+        if self._last is None or self._last[0] != form:
+            self._last = form, self._prepare(form)
+        return self._last[1]
+
+    def _prepare(self, form: _Form) -> _Prepared:
+        shape: StatementShape | None = None
+        complaints: tuple[str, ...] = ()
+        translation: Translation | None = None
+        outcome, message = Outcome.OK, ""
+        try:
+            query = parse(form.sql, self._dialect)
+            shape = shape_of(query, self._dialect)
+            if self._dialect == "bigquery" and form.variant is Variant.AS_WRITTEN:
+                complaints = tuple(bigquery_complaints(form.sql, query, self._engine.schema))
+            translation = translate(query, self._dialect, self._engine.schema, form.variant, self._as_of, form.reach)
+            self._engine.check(translation.sql)
+        except Rejected as rejected:
+            outcome, message = rejected.outcome, rejected.message
+        executed_sql = translation.sql if translation is not None else None
+        result = ExecutionResult(
+            outcome, message=message, executed_sql=executed_sql, shape=shape, complaints=complaints
+        )
+        return _Prepared(result, translation if outcome is Outcome.OK else None)
+
+    def _run(self, prepared: _Prepared, limits: Limits, deadline: Deadline) -> ExecutionResult:
+        translation = prepared.translation
+        assert translation is not None
+        columns, rows = self._engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
+        if self._dialect == "bigquery":
             rows = as_result(columns, rows)
-        result = ExecutionResult(Outcome.OK, columns, tuple(rows))
-    except Rejected as rejected:
-        result = ExecutionResult(rejected.outcome, message=rejected.message)
-    except RecursionError:
-        result = ExecutionResult(Outcome.RESOURCE_LIMIT, message="the statement is nested too deeply")
-    except MemoryError:
-        result = ExecutionResult(Outcome.RESOURCE_LIMIT, message="the statement needed more memory than it may have")
-    except DatabaseFailed as failed:
-        result, usable = ExecutionResult(Outcome.BACKEND_ERROR, message=str(failed)), False
-    except EngineBroken as broken:
-        result = ExecutionResult(Outcome.UNTRANSLATABLE, message=f"the engine failed internally: {broken}")
-        usable = False
-    finally:
-        deadline.cancel()
-    if translation is not None:
-        result = _with_sort_keys(replace(result, executed_sql=translation.sql), translation)
-    seconds = time.perf_counter() - started
-    return replace(result, shape=shape, complaints=tuple(complaints), seconds=seconds), usable
+        return _with_sort_keys(replace(prepared.result, columns=columns, rows=tuple(rows)), translation)
+
+
+def _failed(prepared: _Prepared | None, outcome: Outcome, message: str) -> ExecutionResult:
+    known = prepared.result if prepared is not None else ExecutionResult(outcome)
+    return replace(known, outcome=outcome, message=message)
 
 
 def _with_sort_keys(result: ExecutionResult, translation: Translation) -> ExecutionResult:

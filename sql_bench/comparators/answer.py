@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from bench_core.errors import UserError
@@ -11,8 +11,9 @@ from sql_bench.comparators.base import ComparatorBase
 from sql_bench.comparators.differences import name_difference
 from sql_bench.comparators.equality import ValueRules
 from sql_bench.comparators.limits import Reading, Unordered, ignored_limits, readings
-from sql_bench.comparators.match import Match, without_inner_order
+from sql_bench.comparators.match import Match
 from sql_bench.comparators.matching import BudgetSpent
+from sql_bench.comparators.members import MemberOrder, Members
 from sql_bench.comparators.sides import Side, read_side
 from sql_bench.types import Difference, Evidence, ExecutionResult, Question, Variant, Verdict, VerdictKind
 
@@ -32,7 +33,10 @@ class AnswerComparator(ComparatorBase):
         dates_as_text: a text written like an ISO date or timestamp counts as one.
         booleans_as_numbers: true and false count as 1 and 0.
         dates: `by_type` keeps DATE, DATETIME and TIMESTAMP apart.
-        unordered: `accept` lets a prediction without an ORDER BY have gold's rows in any order.
+        unordered: `accept` lets a prediction without an ORDER BY have gold's rows, and members of lists and texts that
+            it gathers, in any order.
+        members: `any_order` lets members of gathered lists and texts stand in any order, whatever gold asks for;
+            `in_order` wants gold's even where gold asks for none.
         extra_columns: `forbid` makes an answer with columns that were not asked for wrong.
         told_limit: the LIMIT that the prompt asked for, which then counts as none where gold is whole.
         search_steps: how long a search for columns may take, in rows looked at; past it the verdict is undetermined.
@@ -52,6 +56,7 @@ class AnswerComparator(ComparatorBase):
         booleans_as_numbers: bool = False,
         dates: Literal["as_instants", "by_type"] = "as_instants",
         unordered: Unordered = "wrong",
+        members: Members = "as_gold",
         extra_columns: Literal["allow", "forbid"] = "allow",
         told_limit: int | None = None,
         search_steps: int = 30_000_000,
@@ -62,6 +67,7 @@ class AnswerComparator(ComparatorBase):
             relative_tolerance, whole_numbers, text_case, numbers_as_text, dates_as_text, booleans_as_numbers, dates
         )
         self.unordered = unordered
+        self.members: Members = members
         self.extra_columns = extra_columns
         self.told_limit = told_limit
         self.search_steps = search_steps
@@ -70,7 +76,7 @@ class AnswerComparator(ComparatorBase):
 
     def describe(self) -> Mapping[str, Json]:
         """Name, version of the rules, and all options."""
-        return {"name": "answer", "version": 2, **self.arguments()}
+        return {"name": "answer", "version": 3, **self.arguments()}
 
     def compare(self, gold: Evidence, predicted: Evidence, question: Question) -> Verdict:
         """See `sql_bench.types.Comparator`."""
@@ -78,28 +84,20 @@ class AnswerComparator(ComparatorBase):
             return Verdict(
                 VerdictKind.CORRECT, figures=_figures(rows=True, as_set=True, any_order=True, n_extra_columns=0)
             )
-        if gold.as_written.shape is not None and gold.as_written.shape.volatile:
-            detail = "gold gives another result each time it runs"
-            return Verdict(VerdictKind.UNDETERMINED, detail=detail, figures=_figures(False, False, False, 0))
         gold_side, predicted_side = self._sides(gold, predicted, question)
         matches = [
             self._match(reading, gold, predicted, question)
             for reading in readings(gold_side, predicted_side, self.unordered)
         ]
         n_extra = max(0, len(predicted.as_written.columns) - len(gold.as_written.columns))
+        order = MemberOrder.of(gold.as_written, predicted.as_written, self.members)
         try:
-            for match in matches:
-                pairs = match.agreement()
-                if pairs is not None:
-                    return self._agreement(match, match.unplaced_null_column(pairs))
-            gathered = _gathers_unordered(gold.as_written) or _gathers_unordered(predicted.as_written)
-            if gathered and any(match.of(without_inner_order(match.reading)).agrees() for match in matches):
-                detail = "lists or texts gathered without ORDER BY differ only in their order"
-                return Verdict(VerdictKind.UNDETERMINED, detail=detail, figures=_figures(False, False, False, n_extra))
+            found = self._agreement_in(matches, order)
         except BudgetSpent:
-            return Verdict(
-                VerdictKind.UNDETERMINED, detail="search budget", figures=_figures(False, False, False, n_extra)
-            )
+            figures = _figures(False, False, False, n_extra)
+            return Verdict(VerdictKind.UNDETERMINED, detail="search budget", figures=figures)
+        if found is not None:
+            return found
         named = name_difference(matches[0])
         return Verdict(
             VerdictKind.WRONG,
@@ -107,6 +105,27 @@ class AnswerComparator(ComparatorBase):
             named.detail,
             _figures(named.rows_agree, named.agrees_as_set, False, n_extra),
         )
+
+    def _agreement_in(self, matches: Sequence[Match], order: MemberOrder) -> Verdict | None:
+        """The verdict under the first reading that agrees; None if there is none.
+
+        Raises:
+            BudgetSpent: the search for columns came to no end.
+        """
+        for match in matches:
+            pairs = match.agreement()
+            if pairs is not None:
+                return self._agreement(match, match.unplaced_null_column(pairs), is_luck=order.is_luck(match, pairs))
+        if not order.may_differ:
+            return None
+        for match in matches:
+            pairs = order.any_order(match).agreement()
+            if pairs is not None and order.agrees_as_asked(match, pairs):
+                return self._agreement(match, match.unplaced_null_column(pairs), is_luck=order.is_luck(match, pairs))
+            if pairs is not None and order.agrees_in_members(match, pairs):
+                figures = _figures(False, False, False, match.n_extra_columns)
+                return Verdict(VerdictKind.WRONG, Difference.ORDER_ONLY, _MEMBERS_IN_ANOTHER_ORDER, figures)
+        return None
 
     def _sides(self, gold: Evidence, predicted: Evidence, question: Question) -> tuple[Side, Side]:
         ignored = ignored_limits(question)
@@ -127,8 +146,10 @@ class AnswerComparator(ComparatorBase):
             self.search_steps,
         )
 
-    def _agreement(self, match: Match, unplaced: str | None) -> Verdict:
+    def _agreement(self, match: Match, unplaced: str | None, *, is_luck: bool) -> Verdict:
         verdict, n_extra = match.reading.if_right, match.n_extra_columns
+        if is_luck and self.unordered == "wrong" and verdict.kind is VerdictKind.CORRECT:
+            verdict = Verdict(VerdictKind.WRONG, Difference.ORDER_ONLY, _MEMBERS_IN_NO_ORDER)
         if unplaced is not None and verdict.kind is VerdictKind.CORRECT:
             detail = f"which column stands for gold's {unplaced}, which is NULL throughout, cannot be told"
             verdict = Verdict(VerdictKind.UNDETERMINED, detail=detail)
@@ -141,16 +162,16 @@ class AnswerComparator(ComparatorBase):
         return Verdict(verdict.kind, verdict.difference, verdict.detail, figures)
 
 
+_MEMBERS_IN_ANOTHER_ORDER = "the members of a list or text in another order than gold asks for"
+_MEMBERS_IN_NO_ORDER = "gold asks for an order of the members of a list or text, and the prediction for none"
+
+
 def _same_statement(gold: ExecutionResult, predicted: ExecutionResult) -> bool:
     return (
         gold.shape is not None
         and predicted.shape is not None
         and gold.shape.canonical_sql == predicted.shape.canonical_sql
     )
-
-
-def _gathers_unordered(result: ExecutionResult) -> bool:
-    return result.shape is not None and result.shape.unordered_aggregate
 
 
 def _figures(rows: bool, as_set: bool, any_order: bool, n_extra_columns: int) -> dict[str, float]:

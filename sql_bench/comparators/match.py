@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sql_bench.comparators.assignment import CodedReading, Pair, Repeats, Search
 from sql_bench.comparators.columns import ColumnPlan, Slot, plan_columns
-from sql_bench.comparators.equality import ValueRules, canonical
+from sql_bench.comparators.equality import ValueRules
 from sql_bench.comparators.limits import Reading
 from sql_bench.comparators.matching import Budget
-from sql_bench.types import Column, IdentifierRule, Row, Value
+from sql_bench.types import Column, IdentifierRule, Row
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,10 @@ class Match:
         """
         return self.agreement() is not None
 
+    def agrees_under(self, slots: Sequence[Slot]) -> bool:
+        """`agrees`, with these columns."""
+        return self._finds(slots, self.repeats) and self._keys_agree()
+
     def agrees_as_set(self) -> bool:
         """`agrees`, however often a row occurs."""
         return self._finds(self.plan.all_slots, Repeats.FREE)
@@ -144,15 +148,6 @@ class Match:
         return search.find(slots)
 
 
-def without_inner_order(reading: Reading) -> Reading:
-    """A reading whose lists and texts have lost their order: equal if the cells differ in nothing else."""
-    return replace(
-        reading,
-        gold_rows=_each_cell(reading.gold_rows, _unordered),
-        predicted_rows=_each_cell(reading.predicted_rows, _unordered),
-    )
-
-
 def contained(reading: Reading) -> Reading:
     """A reading that only asks whether the predicted rows are among gold's."""
     return replace(
@@ -162,22 +157,3 @@ def contained(reading: Reading) -> Reading:
 
 def _is_null_throughout(rows: Sequence[Row], column: int) -> bool:
     return bool(rows) and all(row[column] is None for row in rows)
-
-
-def _each_cell(rows: Sequence[Row], change: Callable[[Value], Value]) -> list[Row]:
-    return [tuple(change(cell) for cell in row) for row in rows]
-
-
-def _unordered(cell: Value) -> Value:
-    """A list sorted, or a text's characters: which delimiter STRING_AGG put between its parts is not known."""
-    if isinstance(cell, list):
-        return sorted(cell, key=_sort_key)
-    return "".join(sorted(cell)) if isinstance(cell, str) else cell
-
-
-def _sort_key(value: Value) -> tuple[str, float, str]:
-    """Numbers by size, everything else by its type and text."""
-    form: Hashable = canonical(value, ValueRules())
-    if isinstance(form, int | float):
-        return "", float(form), ""
-    return type(form).__name__, 0.0, repr(form)

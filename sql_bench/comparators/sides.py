@@ -17,7 +17,7 @@ class Top:
         rows: they, without the statement's OFFSET.
         keys: the sort keys beside each.
         first: how many stand before the statement's own rows.
-        more: there are further rows, which were not fetched.
+        more: there are further rows, which were not fetched and of which some may tie with the last.
     """
 
     rows: Sequence[Row]
@@ -101,7 +101,7 @@ def _top(evidence: Evidence) -> Top | None:
     keys = _keys(longer)
     if not shape.ordered or keys is None or len(longer.rows) < shape.offset + len(evidence.as_written.rows):
         return None
-    return Top(longer.rows, keys, shape.offset, longer.cut)
+    return Top(longer.rows, keys, shape.offset, longer.cut and not longer.tie_is_whole)
 
 
 def _with_keys(written: ExecutionResult, keyed: ExecutionResult | None) -> tuple[Sequence[Row], Sequence[Row] | None]:

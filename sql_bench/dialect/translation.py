@@ -17,11 +17,11 @@ from sql_bench.dialect.aggregates import count_conditions
 from sql_bench.dialect.clock import stop_clock
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
-from sql_bench.dialect.statement import SortKeys, as_variant
+from sql_bench.dialect.variants import SortKeys, as_variant, within_tie
 from sql_bench.dialect.written import Written, known_names, parse_noting
 from sql_bench.guard import check as guard
 from sql_bench.guard.rejected import Rejected, untranslatable
-from sql_bench.types import Outcome, Variant
+from sql_bench.types import Outcome, Reach, Variant
 
 if TYPE_CHECKING:
     from sqlglot import Dialect, Token, exp
@@ -116,7 +116,7 @@ def translate(
     schema: Schema,
     variant: Variant = Variant.AS_WRITTEN,
     as_of: datetime.datetime | None = None,
-    limit: int | None = None,
+    reach: Reach | None = None,
 ) -> Translation:
     """Write a parsed statement for DuckDB.
 
@@ -126,10 +126,11 @@ def translate(
         schema: the mirror's tables.
         variant: which form of the statement.
         as_of: the instant that CURRENT_DATE and its kin stand for; None for the engine's clock.
-        limit: how many rows a `LONGER_LIMIT` lets through.
+        reach: what a `LONGER_LIMIT` lets through.
 
     Raises:
-        Rejected: invalid_sql for a table that is not there, untranslatable for what is not known to agree.
+        Rejected: invalid_sql for a table that is not there, untranslatable for what is not known to agree and for a tie
+            that cannot be picked out.
     """
     from sqlglot import ErrorLevel
     from sqlglot.errors import UnsupportedError
@@ -137,7 +138,7 @@ def translate(
     references = table_references(query, schema)
     if dialect != "duckdb":
         _refuse_row_numbers(query, dialect, schema)
-    query, sort_keys = as_variant(query, variant, limit)
+    query, sort_keys = as_variant(query, variant, reach)
     references = table_references(query, schema) if sort_keys else references
     renamed = point_at_mirror(query, references)
     if dialect != "duckdb":
@@ -149,6 +150,11 @@ def translate(
         query = bigquery.rewrite(query, schema)
     elif dialect in postgres.DIALECTS:
         query = postgres.rewrite(query)
+    if reach is not None and reach.tie is not None:
+        tie = within_tie(query, reach) if sort_keys is not None else None
+        if tie is None:
+            raise untranslatable("a tie of these sort keys")
+        query = tie
     try:
         sql = query.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE, comments=False)
     except UnsupportedError as error:

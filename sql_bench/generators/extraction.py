@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sql_bench.generators.replies.begins import (
     BETWEEN_STATEMENTS,
@@ -63,6 +64,7 @@ class Extraction:
     cut: str = ""
 
 
+@lru_cache(maxsize=256)
 def extract(raw: str, dialect: str) -> Extraction:
     """Take one statement out of a model's text. Never raises, whatever the text.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from bench_core.runs.manifest import slug
 from bench_core.runs.reporter import Reporter
 from sql_bench.comparators.limits import ignored_limits
 from sql_bench.datasets.dataset import SqlDataset
-from sql_bench.pipeline.execute import Executions, gold_item
+from sql_bench.pipeline.executions import Executions, gold_item
 from sql_bench.pipeline.older_verdicts import questions_hash_of_format_2
 from sql_bench.pipeline.stored_verdicts import FORMAT, stored_verdicts, write_verdicts
 from sql_bench.scoring.metrics import GoldContent, QuestionVerdict, item_scores
 from sql_bench.types import (
     Comparator,
+    Evidence,
     Outcome,
     Prediction,
     PredictionStatus,
@@ -142,7 +143,7 @@ class PairVerdicts:
     def __init__(self, comparison: Comparison, comparator: Comparator) -> None:
         self._golds, self._executions = comparison.golds, comparison.executions
         self._comparator = comparator
-        self._verdicts: dict[str, Verdict] = {}
+        self._verdicts: dict[tuple[object, ...], Verdict] = {}
 
     def verdict(self, question: Question, prediction: Prediction) -> Verdict:
         """The verdict on one question: the best over its golds that ran."""
@@ -161,21 +162,43 @@ class PairVerdicts:
         return best_verdict([self._pair(item, question) for item in ran])
 
     def _pair(self, gold: str, question: Question) -> Verdict:
-        rules = _rules(question, self._comparator.question_fields)
-        results = [*self._golds.results_sha256(gold), *self._executions.results_sha256(question.question_id)]
-        key = identity_hash([results, rules])
+        predicted = question.question_id
+        results = self._golds.results_sha256(gold), self._executions.results_sha256(predicted)
+        key = *results, _rules(question, self._comparator.question_fields)
         if key not in self._verdicts:
-            one, other = self._golds.evidence(gold), self._executions.evidence(question.question_id)
-            self._verdicts[key] = self._comparator.compare(one, other, question)
+            one, other = self._golds.evidence(gold), self._executions.evidence(predicted)
+            self._verdicts[key] = self._decided(one, other, question)
         return self._verdicts[key]
 
+    def _decided(self, gold: Evidence, predicted: Evidence, question: Question) -> Verdict:
+        """The comparator's decision; a gold that draws lots decides on itself alone (docs/rules/comparing.md C7)."""
+        if gold.as_written.shape is None or not gold.as_written.shape.volatile:
+            return self._comparator.compare(gold, predicted, question)
+        shape = predicted.as_written.shape
+        is_same = shape is not None and gold.as_written.shape.canonical_sql == shape.canonical_sql
+        return self._comparator.compare(gold, gold, question) if is_same else _BY_CHANCE
 
-def _rules(question: Question, fields: frozenset[str]) -> dict[str, Json]:
+
+_BY_CHANCE = Verdict(VerdictKind.UNDETERMINED, detail="gold gives another result each time it runs")
+
+
+def _rules(question: Question, fields: frozenset[str]) -> tuple[object, ...]:
     """What of a question its verdict hangs on."""
-    said = _question_json(question)
-    rules = {"identifiers": said.pop("identifiers"), "safety_limits": said.pop("safety_limits")}
-    stated = sorted(question.rules.safety_limits - ignored_limits(question))
-    return {name: value for name, value in {**said, "rules": rules, "stated_limits": stated}.items() if name in fields}
+    rules = question.rules
+    return (
+        rules if "rules" in fields else None,
+        ignored_limits(question) if "stated_limits" in fields else None,
+        *(canonical_json(_FIELDS[name](question)) for name in sorted(fields & _FIELDS.keys())),
+    )
+
+
+_FIELDS: Mapping[str, Callable[[Question], Json]] = {
+    "question_id": lambda question: question.question_id,
+    "text": lambda question: question.text,
+    "golds": lambda question: question.golds,
+    "answer": lambda question: question.answer,
+    "labels": lambda question: dict(question.labels),
+}
 
 
 def _gold_content(question: Question, golds: Executions) -> GoldContent:

@@ -10,7 +10,8 @@ from bench_core.results.intervals import Figure
 from bench_core.results.scores import AnyScores, ItemScores, ReportedScores, with_datasets_told_apart
 from bench_core.results.tables import Cell, Column, Table
 from sql_bench.pipeline.bench import Bench
-from sql_bench.pipeline.execute import execute_golds, gold_item
+from sql_bench.pipeline.execute import execute_golds
+from sql_bench.pipeline.executions import gold_item
 from sql_bench.pipeline.stored_verdicts import verdicts_of
 from sql_bench.scoring.metrics import EX, EX_NON_TRIVIAL, EX_UPPER, tally
 from sql_bench.types import Outcome, VerdictKind

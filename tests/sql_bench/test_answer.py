@@ -18,6 +18,7 @@ from sql_bench.types import (
     Difference,
     Evidence,
     ExecutionResult,
+    Gathered,
     IdentifierRule,
     Outcome,
     Question,
@@ -55,6 +56,7 @@ def check(
     rows: float | None = None,
     as_set: float | None = None,
     extra: float | None = None,
+    any_order: float | None = None,
     **options: Any,
 ) -> Verdict:
     """The verdict is of this kind, or wrong for this reason, and has these figures."""
@@ -64,7 +66,7 @@ def check(
         assert verdict.detail
     else:
         assert verdict.kind is expected, verdict
-    for name, value in (("rows", rows), ("set", as_set), ("extra_columns", extra)):
+    for name, value in (("rows", rows), ("set", as_set), ("extra_columns", extra), ("any_order", any_order)):
         assert value is None or verdict.figures[name] == value, verdict
     return verdict
 
@@ -257,18 +259,67 @@ def test_text_booleans_and_numbers_are_different_things() -> None:
     check(result("UUID x", [["AD_1", "1"]]), result("UUID y", [["AD_1", 1]]), Difference.TYPE_ONLY, rows=1)
 
 
-def test_lists_and_texts_gathered_in_no_order_are_undetermined_where_only_order_differs() -> None:
-    gathered = {"unordered_aggregate": True}
-    gold = result("year genes", [[2000, ["APP", "BIN1"]], [2001, ["GRN"]]], **gathered)
-    check(gold, result("year genes", [[2000, ["BIN1", "APP"]], [2001, ["GRN"]]]), UNDETERMINED, rows=0)
-    check(gold, result("year genes", [[2000, ["BIN1", "SNCA"]], [2001, ["GRN"]]]), Difference.VALUES)
-    check(gold, result("year genes", [[2000, ["APP", "BIN1"]], [2001, ["GRN"]]]), CORRECT)
-    ordered = result("genes", [[["APP", "BIN1"]]])
-    check(ordered, result("genes", [[["BIN1", "APP"]]]), Difference.VALUES)
-    texts = result("genes", [["APP; BIN1"]])
-    check(texts, result("genes", [["BIN1; APP"]], **gathered), UNDETERMINED)
-    check(texts, result("genes", [["BIN1; APP2"]], **gathered), Difference.VALUES)
-    check(result("x", [[[0.5, 2]]], **gathered), result("x", [[[2.0, 0.50000001]]]), UNDETERMINED)
+def gathering(delimiter: str | None, place: int = -1, *, ordered: bool = False) -> dict[str, Any]:
+    return {"gathered": (Gathered(place, delimiter, ordered),)}
+
+
+LISTS = gathering(None)
+TEXTS = gathering("; ")
+ORDER_ONLY = Difference.ORDER_ONLY
+
+
+def test_members_in_another_order_are_right_where_gold_asks_for_none() -> None:
+    gold = result("year genes", [[2000, ["APP", "BIN1"]], [2001, ["GRN"]]], **LISTS)
+    same, swapped, other = (
+        [[2000, members], [2001, ["GRN"]]] for members in (["APP", "BIN1"], ["BIN1", "APP"], ["BIN1", "SNCA"])
+    )
+    for shape in (LISTS, gathering(None, ordered=True), {}):
+        check(gold, result("year genes", swapped, **shape), CORRECT, rows=1, as_set=1)
+        check(gold, result("year genes", same, **shape), CORRECT)
+        check(gold, result("year genes", other, **shape), Difference.VALUES)
+    check(gold, result("y g extra", [[2000, ["BIN1", "APP"], 1], [2001, ["GRN"], 1]], **gathering(None, 1)), CORRECT)
+    check(gold, result("year genes", [[2000, ["APP", "BIN1", "APP"]], [2001, ["GRN"]]], **LISTS), Difference.VALUES)
+    check(result("x", [[[0.5, 2]]], **LISTS), result("x", [[[2.0, 0.50000001]]], **LISTS), CORRECT)
+    check(result("x", [[[None, 2]]], **LISTS), result("x", [[[2, None]]], **LISTS), CORRECT)
+
+
+def test_texts_are_split_at_the_delimiter_that_is_written() -> None:
+    gold = result("genes", [["APP; BIN1; C9"]], **TEXTS)
+    check(gold, result("genes", [["C9; APP; BIN1"]], **TEXTS), CORRECT)
+    check(gold, result("genes", [["C9; APP; BIN2"]], **TEXTS), Difference.VALUES)
+    check(gold, result("genes", [["9C; APP; BIN1"]], **TEXTS), Difference.VALUES)  # the same characters
+    check(gold, result("genes", [["C9;APP;BIN1"]], **gathering(";")), Difference.VALUES)  # another text
+    check(result("genes", [["a,B"]], **gathering(",")), result("genes", [["b,A"]], **gathering(",")), Difference.VALUES)
+    check(
+        result("g", [["a,B"]], **gathering(",")), result("g", [["b,A"]], **gathering(",")), CORRECT, text_case="ignore"
+    )
+
+
+def test_members_in_no_order_are_wrong_where_gold_asks_for_one() -> None:
+    gold = result("genes", [[["APP", "BIN1"]]], **gathering(None, ordered=True))
+    swapped, same = [[["BIN1", "APP"]]], [[["APP", "BIN1"]]]
+    for rows in (swapped, same):  # nothing hangs on the order that they happen to have
+        check(gold, result("genes", rows, **LISTS), ORDER_ONLY, rows=0, any_order=1)
+        check(gold, result("genes", rows, **LISTS), CORRECT, unordered="accept")
+        check(gold, result("genes", rows, **LISTS), CORRECT, members="any_order")
+    check(gold, result("genes", swapped, **gathering(None, ordered=True)), ORDER_ONLY, any_order=0)
+    check(gold, result("genes", swapped), ORDER_ONLY)  # of a column that does not gather the order is meant
+    check(gold, result("genes", same), CORRECT)
+    single = result("genes", [[["APP"]], [["GRN", "GRN"]]], **gathering(None, ordered=True))
+    check(single, result("genes", [[["GRN", "GRN"]], [["APP"]]], **LISTS), CORRECT)
+
+
+def test_the_order_of_members_can_be_made_to_count() -> None:
+    gold, swapped = result("genes", [[["APP", "BIN1"]]], **LISTS), result("genes", [[["BIN1", "APP"]]], **LISTS)
+    check(gold, swapped, Difference.VALUES, members="in_order")
+    check(gold, result("genes", [[["APP", "BIN1"]]], **LISTS), CORRECT, members="in_order")
+
+
+def test_only_columns_that_gather_lose_the_order_of_their_members() -> None:
+    stored = result("a b", [["x, y", "p, q"]], **gathering(", ", 1))
+    check(stored, result("a b", [["x, y", "q, p"]], **gathering(", ", 1)), CORRECT)
+    check(stored, result("a b", [["y, x", "p, q"]], **gathering(", ", 1)), Difference.VALUES)
+    check(result("a", [["x, y"]]), result("a", [["y, x"]], **gathering(", ")), Difference.VALUES)
 
 
 @pytest.mark.parametrize(

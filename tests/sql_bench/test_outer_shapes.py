@@ -17,7 +17,8 @@ from bench_core.runs.manifest import RunFolder
 from sql_bench.backends.duckdb import DuckDbBackend
 from sql_bench.comparators.limits import readings
 from sql_bench.comparators.sides import ranks, read_side
-from sql_bench.pipeline.execute import Executions, Runner, Statement
+from sql_bench.pipeline.executions import Executions, Statement
+from sql_bench.pipeline.runner import Runner
 from sql_bench.types import Evidence, Limits, Outcome, Variant
 
 SHAPES = """

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sql_bench.dialect.statement import SortKeys, as_variant, shape_of
+from sql_bench.dialect.statement import shape_of
 from sql_bench.dialect.translation import parse
+from sql_bench.dialect.variants import SortKeys, as_variant
 from sql_bench.types import Variant
 
 
@@ -76,15 +77,76 @@ def test_duplicate_free(sql, expected):
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
-        ("SELECT STRING_AGG(a, ',') FROM t", True),
-        ("SELECT ARRAY_AGG(a) FROM t", True),
-        ("SELECT STRING_AGG(a, ',' ORDER BY a) FROM t", False),
-        ("SELECT COUNT(*) FROM t", False),
-        ("SELECT x FROM (SELECT STRING_AGG(a, ',') AS x FROM t) s", False),
+        ("SELECT STRING_AGG(a, '; ') FROM t", [(0, "; ", False)]),
+        ("SELECT b, STRING_AGG(DISTINCT a) AS x FROM t GROUP BY b", [(1, ",", False)]),
+        ("SELECT ARRAY_AGG(a IGNORE NULLS) FROM t", [(0, None, False)]),
+        ("SELECT STRING_AGG(a, ',' ORDER BY a LIMIT 3) FROM t", [(0, ",", True)]),
+        ("SELECT ARRAY_AGG((SELECT MAX(c) FROM u ORDER BY 1)) FROM t", [(0, None, False)]),
+        ("SELECT ARRAY_AGG(a) OVER (PARTITION BY b ORDER BY c) FROM t", [(0, None, True)]),
+        ("SELECT ARRAY_AGG(a) OVER (PARTITION BY b) FROM t", [(0, None, False)]),
+        (
+            "SELECT ARRAY(SELECT a FROM u), ARRAY(SELECT a FROM u ORDER BY a) FROM t",
+            [(0, None, False), (1, None, True)],
+        ),
+        ("SELECT ARRAY_TO_STRING(ARRAY_AGG(a), '|') FROM t", [(0, "|", False)]),
+        (
+            "SELECT COALESCE(STRING_AGG(a, ' '), 'none'), (SELECT ARRAY_AGG(b) FROM u) FROM t",
+            [(0, " ", False), (1, None, False)],
+        ),
+        ("SELECT COUNT(*), STRING_AGG(a, b), [1, 2], ARRAY_LENGTH(ARRAY_AGG(a)), UPPER(STRING_AGG(a)) FROM t", []),
+        ("SELECT x FROM (SELECT STRING_AGG(a, ',') AS x FROM t) s", [(0, ",", False)]),
+        ("WITH c AS (SELECT b, ARRAY_AGG(a) AS x FROM t GROUP BY b) SELECT x AS y, b FROM c", [(0, None, False)]),
+        (
+            "WITH c AS (SELECT b, ARRAY_AGG(a) AS x FROM t GROUP BY b), d AS (SELECT * FROM c) SELECT d.x FROM d",
+            [(0, None, False)],
+        ),
+        (
+            "WITH c AS (SELECT b, ARRAY_AGG(a) AS x FROM t GROUP BY b) SELECT c.*, t.* FROM c JOIN t USING (b)",
+            [(1, None, False)],
+        ),
+        (
+            "WITH c AS (SELECT b, ARRAY_AGG(a) AS x FROM t GROUP BY b) SELECT t.*, x FROM c JOIN t USING (b)",
+            [(-1, None, False)],
+        ),
+        ("SELECT *, ARRAY_AGG(a) OVER () AS x, b FROM t", [(-2, None, False)]),
+        ("SELECT *, ARRAY_AGG(a) OVER () AS x, * FROM t", []),
+        ("WITH x AS (SELECT 1 AS c) SELECT c FROM (SELECT STRING_AGG(a) AS c FROM x)", [(0, ",", False)]),
+        ("SELECT ARRAY_AGG(a) FROM t UNION ALL SELECT ARRAY_AGG(b ORDER BY b) FROM t", [(0, None, False)]),
+        ("SELECT ARRAY_AGG(a) FROM t UNION ALL SELECT x FROM u", []),
+        ("SELECT a.x FROM (SELECT ARRAY_AGG(a) AS x FROM t) a JOIN u b ON TRUE", [(0, None, False)]),
+        ("SELECT b.x FROM (SELECT ARRAY_AGG(a) AS x FROM t) a JOIN u b ON TRUE", []),
     ],
 )
-def test_unordered_aggregate(sql, expected):
-    assert shape(sql).unordered_aggregate is expected
+def test_gathering_columns_are_followed_through_subqueries(sql, expected):
+    assert [tuple(column) for column in shape(sql).gathered] == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect", "expected"),
+    [
+        ("SELECT LISTAGG(a, ',') WITHIN GROUP (ORDER BY b), LISTAGG(a) FROM t", "snowflake", [(0, ",", True)]),
+        ("SELECT ARRAY_AGG(a) WITHIN GROUP (ORDER BY b) FROM t", "snowflake", [(0, None, True)]),
+        (
+            "SELECT GROUP_CONCAT(a ORDER BY b SEPARATOR ';'), GROUP_CONCAT(a) FROM t",
+            "mysql",
+            [(0, ";", True), (1, ",", False)],
+        ),
+        ("SELECT group_concat(a), group_concat(a, '-') FROM t", "sqlite", [(0, ",", False), (1, "-", False)]),
+        (
+            "SELECT array_agg(a) FILTER (WHERE b > 1), string_agg(a, ',') FROM t",
+            "postgres",
+            [(0, None, False), (1, ",", False)],
+        ),
+        ("SELECT k FROM (SELECT string_agg(a, ';') FROM t) AS u(k)", "postgres", [(0, ";", False)]),
+        (
+            "SELECT list_sort(list(a)), list(a), list(a ORDER BY a) FROM t",
+            "duckdb",
+            [(0, None, True), (1, None, False), (2, None, True)],
+        ),
+    ],
+)
+def test_every_dialect_gathers(sql, dialect, expected):
+    assert [tuple(column) for column in shape_of(parse(sql, dialect), dialect).gathered] == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from bench_core.runs.reporter import silent
-from sql_bench.pipeline.execute import execute_golds, gold_item
+from sql_bench.pipeline.execute import execute_golds
+from sql_bench.pipeline.executions import gold_item
 from sql_bench.pipeline.stored_verdicts import verdicts_of
 from sql_bench.pipeline.workbench import DatabaseChoice, open_bench, run_systems
 from sql_bench.types import Outcome
