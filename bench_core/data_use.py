@@ -6,11 +6,13 @@ Closed by default: a class that does not say where it sends text is refused, as 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from bench_core.artifacts import OWNERS_FOLDER
 from bench_core.errors import UserError
@@ -24,6 +26,9 @@ LOCAL_FLAG = "--is-local"
 EXPORT_FLAG = "--credentialed"
 RECORD = "data_use"
 """The field of a manifest's `recorded` that holds what `recorded_use` gives."""
+
+# What stands behind the host of an address may hold a key.
+_ADDRESS = re.compile(r"(https?://[^/?#,\s]+)[^#,\s]*")
 
 _FORM = f'{REMOTE_FLAG} "PROVIDER; RETENTION", as in "Azure OpenAI of the institute; zero retention, no human review"'
 
@@ -70,11 +75,30 @@ class Reach:
         part: its class as `--is-local` takes it (`path/to/file.py:Class`), or what it is.
         is_remote: whether text leaves this machine; None: it does not say.
         file: that the class was read from, where it is a user's file.
+        hosts: of the endpoints that it sends text to, as far as its description names them.
     """
 
     part: str
     is_remote: bool | None
     file: Path | None = None
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def with_hosts(self) -> str:
+        """The part, and where its endpoints are."""
+        return f"{self.part} at {', '.join(self.hosts)}" if self.hosts else self.part
+
+
+def hosts_of(described: object) -> tuple[str, ...]:
+    """The hosts of the endpoints in a description; the rest of an address may hold a secret."""
+    if isinstance(described, Mapping):
+        endpoint = described.get("endpoint")
+        own = urlsplit(endpoint).hostname if isinstance(endpoint, str) else None
+        inner = [host for value in described.values() for host in hosts_of(value)]
+        return tuple(dict.fromkeys([*([own] if own else []), *inner]))
+    if isinstance(described, list | tuple):
+        return tuple(dict.fromkeys(host for value in described for host in hosts_of(value)))
+    return ()
 
 
 def check_access(dataset_id: str, access: object) -> None:
@@ -121,9 +145,32 @@ def check(what: str, dataset_id: str, access: Access, reaches: Iterable[Reach], 
             )
         if reach.is_remote and permission.remote is None:
             raise UserError(
-                f"{dataset_id} is credentialed, and {what} would send its text to another machine (by {reach.part}); "
-                f"run a model on this one, or pass {_FORM}, if your agreement allows it."
+                f"{dataset_id} is credentialed, and {_without_secrets(what)} would send its text to another machine "
+                f"(by {reach.with_hosts}); run a model on this one, or pass {_FORM}, if your agreement allows it."
             )
+
+
+def check_local_classes(reaches: Iterable[Reach], permission: Permission) -> None:
+    """Refuse that a class is said to keep text here which is none of what is to run: a misspelt name says nothing.
+
+    Args:
+        reaches: of everything that is to run, on whatever data.
+
+    Raises:
+        UserError: names the class, and those that there are.
+    """
+    parts = list(reaches)
+    for text in permission.local_classes:
+        if not any(_is_called(part, text) for part in parts):
+            silent = sorted({part.part for part in parts if part.is_remote is None})
+            there_are = (
+                f"those that do not say so themselves are {', '.join(silent)}" if silent else "all say it themselves"
+            )
+            raise UserError(f"{LOCAL_FLAG} {text}: no class of what is to run is called so; {there_are}.")
+
+
+def _without_secrets(text: str) -> str:
+    return _ADDRESS.sub(r"\1", text)
 
 
 def recorded_use(access: Access, reaches: Iterable[Reach], permission: Permission) -> dict[str, Json]:
@@ -217,11 +264,12 @@ def _with_users_word(reaches: Iterable[Reach], permission: Permission) -> list[R
 
 def _is_named(reach: Reach, permission: Permission) -> bool:
     """Whether the user names a class: as messages do, by its file written otherwise, or by the class's name alone."""
+    return any(_is_called(reach, text) for text in permission.local_classes)
+
+
+def _is_called(reach: Reach, text: str) -> bool:
     _, _, name = reach.part.rpartition(":")
-    for text in permission.local_classes:
-        place, _, class_name = text.rpartition(":")
-        if text == reach.part or (class_name == name and not place):
-            return True
-        if class_name == name and reach.file is not None and Path(place).resolve() == reach.file:
-            return True
-    return False
+    place, _, class_name = text.rpartition(":")
+    if text == reach.part or (class_name == name and not place):
+        return True
+    return class_name == name and reach.file is not None and Path(place).resolve() == reach.file

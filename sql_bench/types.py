@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.plugins.stage import Stage
 
@@ -34,10 +36,22 @@ Row = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class IdentifierRule:
-    """How a dataset's identifier columns are known: by name (any case) or because all non-null values match."""
+    """How a dataset's identifier columns are known: by name (any case) or because all non-null values match.
+
+    Raises:
+        UserError: the columns are no set of names, or the pattern is no regular expression.
+    """
 
     columns: frozenset[str] = frozenset()
     pattern: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.columns, frozenset):
+            raise UserError(f"The identifier columns {self.columns!r} are no frozenset of names.")
+        try:
+            re.compile(self.pattern or "")
+        except (re.error, TypeError) as error:
+            raise UserError(f"The identifier pattern {self.pattern!r} is no regular expression ({error}).") from error
 
 
 @dataclass(frozen=True)

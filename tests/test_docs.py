@@ -67,6 +67,8 @@ def write_shown_classes(page, folder):
 def test_commands_that_are_shown_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_shown_classes(page, tmp_path)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "drugs.csv").write_text("name\nmetformin\n")
     (tmp_path / "my_predictions.jsonl").write_text('{"question_id": "D1.1", "sql": "SELECT 1"}\n')
     for words in shown_commands(page):
         result = CliRunner().invoke(COMMANDS[words[0]], words[1:], env={"XDG_CACHE_HOME": str(tmp_path / "cache")})

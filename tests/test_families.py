@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 import types
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import bench_core
 import retrieval_bench
 import retrieval_bench.cli.main
 import sql_bench
+import sql_bench.cli.main
+from bench_core.errors import UserError
 from bench_core.plugins.arguments import arguments_of
 from bench_core.plugins.registry import Family, StageSpec
 from bench_core.plugins.returns import STAGE_FACTS
@@ -143,6 +146,49 @@ DUCK_TYPED = {
         "    def compare(self, gold, predicted, question): return Verdict(VerdictKind.WRONG)\n"
     ),
 }
+
+
+def test_a_class_in_the_place_of_another_familys_is_said_to_be_what_it_is(tmp_path):
+    for number, family in enumerate(FAMILIES.values()):
+        base = family.contract.base
+        file = tmp_path / f"mine{number}.py"
+        file.write_text(f"from {base.__module__} import {base.__name__}\n\n\nclass Mine({base.__name__}): pass\n")
+        name = f"{file}:Mine"
+        assert family.own(name).__name__ == "Mine"
+        for other in FAMILIES.values():
+            if other is family:
+                continue
+            half = "" if other.half == family.half else f" of {family.half}"
+            said = f"{file}, line 4: Mine is a {family.kind}{half}, no {other.kind}; name it as in {family.used}"
+            with pytest.raises(UserError, match=re.escape(said.format(name))):
+                other.own(name)
+
+
+@pytest.mark.parametrize(("family", "name"), MEMBERS, ids=[name for _, name in MEMBERS])
+def test_a_built_in_in_the_place_of_another_familys_is_said_to_be_what_it_is(family, name):
+    for other in FAMILIES.values():
+        if name not in other.names():
+            with pytest.raises(UserError, match=rf"^{name} is a [\w -]+, no {other.kind}; name it as in "):
+                other.load(name)
+
+
+HALVES = {"retrieval-bench": retrieval_bench.cli.main.main, "sql-bench": sql_bench.cli.main.main}
+
+
+@pytest.mark.parametrize(("half", "other"), [tuple(HALVES), tuple(HALVES)[::-1]])
+@pytest.mark.parametrize("command", ["doctor", "show"])
+def test_a_class_of_the_other_half_is_sent_there(half, other, command, tmp_path):
+    for number, family in enumerate(FAMILIES.values()):
+        base = family.contract.base
+        (tmp_path / f"mine{number}.py").write_text(f"from {base.__module__} import {base.__name__} as Mine\n")
+    (tmp_path / "mine.py").write_text("class Mine: pass\n")
+    for number, family in enumerate(FAMILIES.values()):
+        if family.half == other:
+            done = CliRunner().invoke(HALVES[half], [command, f"{tmp_path}/mine{number}.py:Mine"])
+            assert done.exit_code == 2
+            assert f"is a {family.kind} of {other}; {other} doctor checks it" in done.output
+    done = CliRunner().invoke(HALVES[half], ["doctor", f"{tmp_path}/mine.py:Mine"])
+    assert f"({other} doctor checks classes of {other})" in done.output
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from bench_core.data_use import Access, Reach
+from bench_core.data_use import Access, Reach, hosts_of
 from bench_core.identity import Json, identity_hash
 from bench_core.llm.chat import AsksClient, ChatClient, ChatRequest, ChatResponse
 from bench_core.llm.reasoning import problem_of
@@ -35,8 +35,9 @@ class Remembering(AsksClient):
 
     @property
     def reach(self) -> Reach:
-        """Where what is asked goes, by the name of its model."""
-        return Reach(f"the language model {self._model}".rstrip(), self._client.is_remote)
+        """Where what is asked goes, by the name of its model and its endpoint's host."""
+        hosts = hosts_of(self._client.describe())
+        return Reach(f"the language model {self._model}".rstrip(), self._client.is_remote, hosts=hosts)
 
     def complete(self, request: ChatRequest) -> ChatResponse:
         """The stored answer; else the client's, which is stored if it can be used.

@@ -112,7 +112,7 @@ def with_model(family: Family, spec: StageSpec, settings: LanguageModelSettings)
     Raises:
         UserError: no such stage, model or option.
     """
-    cls = family.load(spec.name)
+    cls = family.own(spec.name)
     taken = {*inspect.signature(cls).parameters, *argument_names(cls)}
     if "client" not in taken:
         return ModelledStage(spec, None, 1)
@@ -139,7 +139,7 @@ def create_with_model(
         UserError: no such stage, model or argument, or the class cannot do without a model and none is named.
     """
     found = with_model(family, spec, settings)
-    client = inspect.signature(family.load(spec.name)).parameters.get("client")
+    client = inspect.signature(family.own(spec.name)).parameters.get("client")
     if client is not None and client.default is inspect.Parameter.empty and found.client is None:
         raise UserError(
             f"{family.kind} {spec.name} needs a language model: add ,llm=hf:FOLDER or ,llm=http://HOST/v1#MODEL, or "

@@ -62,7 +62,7 @@ def arguments_of(cls: type[Any]) -> list[Argument]:
     for documented in (*shared, *reversed(cls.__mro__)):  # a class's own words come before those of what it takes over
         meanings.update(_documented(inspect.cleandoc(documented.__doc__ or "")))
     return [
-        Argument(name, _values(parameter.annotation), _written(parameter.default), meanings.get(name, ""))
+        Argument(name, values_of(parameter.annotation), _written(parameter.default), meanings.get(name, ""))
         for name, parameter in parameters.items()
     ]
 
@@ -158,11 +158,12 @@ def _documented(docstring: str) -> dict[str, str]:
     return found
 
 
-def _values(annotation: Any) -> str:
+def values_of(annotation: Any) -> str:
+    """What an annotation takes, for people: `a whole number`, `keep or drop`."""
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(map(str, typing.get_args(annotation)))
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        return " or ".join(_values(part) for part in typing.get_args(annotation) if part is not types.NoneType)
+        return " or ".join(values_of(part) for part in typing.get_args(annotation) if part is not types.NoneType)
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 

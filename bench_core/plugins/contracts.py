@@ -6,7 +6,6 @@ pytest, subclass it and supply the member; outside pytest, `check` runs the poin
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,21 +21,26 @@ class Point:
     failure: str = ""
 
 
-def check(contract: Any) -> list[Point]:
-    """Run every `test_*` method of a contract object, in the order they are written."""
-    names = [name for name, _ in inspect.getmembers(type(contract), inspect.isfunction) if name.startswith("test_")]
-    names.sort(key=lambda name: inspect.getsourcelines(getattr(type(contract), name))[1])
-    return [_run(contract, name) for name in names]
+def check(contract: Any, where: str = "") -> list[Point]:
+    """Run every `test_*` method of a contract object, in the order they are written, those of a base first.
+
+    Args:
+        where: the class that is held to it, with its place, put before what a point finds wrong.
+    """
+    written = dict.fromkeys(name for cls in reversed(type(contract).__mro__) for name in vars(cls))
+    names = [name for name in written if name.startswith("test_") and callable(getattr(contract, name))]
+    return [_run(contract, name, where) for name in names]
 
 
-def _run(contract: Any, name: str) -> Point:
+def _run(contract: Any, name: str, where: str) -> Point:
     title = name.removeprefix("test_").replace("_", " ")
     try:
         getattr(contract, name)()
     except AssertionError as error:
-        return Point(title, str(error) or "does not hold")
+        return Point(title, f"{where}{str(error) or 'this point does not hold'}")
     except Exception as error:  # a user's class may fail in any way
-        return Point(title, sentence_of(error))
+        sentence, (place, _, _) = sentence_of(error), where.partition(",")
+        return Point(title, sentence if place in sentence else f"{where}{sentence}")
     return Point(title)
 
 

@@ -22,6 +22,14 @@ def named_of_class(name: str) -> tuple[str, str] | None:
     return (named["source"], named["name"]) if named else None
 
 
+def dataset_spec(spec: StageSpec, sources: Family) -> tuple[StageSpec, str] | None:
+    """The source and the name of the dataset that a text names; None where it names none of these sources' datasets."""
+    named = _OF_A_CLASS.fullmatch(spec.name) or _OF_A_SOURCE.fullmatch(spec.name)
+    if named is None or (named.re is _OF_A_SOURCE and named["source"] not in sources.names()):
+        return None
+    return StageSpec(named["source"], spec.arguments), named["name"]
+
+
 def load_named(sources: Family, text: str) -> Any:
     """Make the source that a name begins with, and let it load the rest.
 

@@ -17,7 +17,8 @@ from bench_core.artifacts import file_sha256
 from bench_core.errors import UserError
 from bench_core.identity import Json, content_hash
 
-_SUITE = ("bench_core", "retrieval_bench", "sql_bench")
+SUITE = ("bench_core", "retrieval_bench", "sql_bench")
+"""The packages of the suite: the core and the two halves."""
 
 
 class Described:
@@ -91,7 +92,7 @@ def user_files(instance: object) -> list[Path]:
 
 def is_of_the_suite(cls: type[Any]) -> bool:
     """Whether a class is the suite's own, or Python's."""
-    return cls.__module__.partition(".")[0] in (*_SUITE, "builtins")
+    return cls.__module__.partition(".")[0] in (*SUITE, "builtins")
 
 
 def _named_values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -112,10 +113,14 @@ def _described(value: Any) -> Any:
 def user_module(name: str) -> ModuleType | None:
     """The module of a name, if it has a file that is neither the suite's, nor Python's, nor installed."""
     module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
-    if module is None or file is None or name.partition(".")[0] in _SUITE:
-        return None
-    return None if any(Path(file).resolve().is_relative_to(place) for place in _installed_places()) else module
+    return module if is_users_module(name, getattr(module, "__file__", None)) else None
+
+
+def is_users_module(name: str, file: str | None) -> bool:
+    """Whether a module of this name and file is neither the suite's, nor Python's, nor installed."""
+    if file is None or name.partition(".")[0] in SUITE:
+        return False
+    return not any(Path(file).resolve().is_relative_to(place) for place in _installed_places())
 
 
 @cache

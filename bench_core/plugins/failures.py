@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from bench_core.errors import BenchError, UserError
-from bench_core.plugins.described import user_module
+from bench_core.plugins.described import is_users_module
 
 DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
 """Set to 1, an error comes with its traceback."""
@@ -16,7 +17,7 @@ _INSTALLED: set[str] = set()
 
 def count_as_users(module: str) -> None:
     """Let the package of a module count as a user's own in `plugin_place`, also where it is installed."""
-    _INSTALLED.add(module.partition(".")[0])
+    _INSTALLED.add(_package(module))
 
 
 def sentence_of(error: BaseException) -> str:
@@ -61,8 +62,28 @@ def plugin_place(error: BaseException) -> str:
     place = ""
     trace = error.__traceback__
     while trace is not None:
-        name = str(trace.tb_frame.f_globals.get("__name__", ""))
-        if name != "__main__" and (user_module(name) is not None or name.partition(".")[0] in _INSTALLED):
+        names = trace.tb_frame.f_globals  # and not sys.modules, which a module that cannot be imported has left
+        name = str(names.get("__name__", ""))
+        if name != "__main__" and (is_users_module(name, names.get("__file__")) or _package(name) in _INSTALLED):
             place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
         trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
+        return f"{error.filename}, line {error.lineno}"
     return place
+
+
+def import_sentence(what: str, error: BaseException) -> str:
+    """What a user reads of a module that cannot be imported: the cause, and the innermost line of theirs, once."""
+    if isinstance(error, BenchError):
+        cause = str(error)
+    elif isinstance(error, SyntaxError):  # its text names file and line too
+        cause = f"{type(error).__name__}: {error.msg}"
+    else:
+        cause = f"{type(error).__name__}: {error}"
+    place = plugin_place(error)
+    at = f" ({place})" if place and place not in cause else ""
+    return f"{what} cannot be imported: {' '.join(cause.split()).rstrip('.')}{at}."
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]

@@ -55,6 +55,11 @@ class Contract:
             if inspect.isfunction(value) and not name.startswith("_")
         ]
 
+    @property
+    def purpose(self) -> str:
+        """The method that members are for: the last one of the protocol; the empty string where it has none."""
+        return self.methods[-1] if self.methods else ""
+
     @cached_property
     def optional(self) -> list[str]:
         """The members that a class need not have: facts of stages, and attributes of the protocol with a default."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from bench_core.data_use import Reach
+from bench_core.data_use import Reach, hosts_of
 from bench_core.plugins.described import is_of_the_suite
+from bench_core.plugins.loading import plugin_file
 from bench_core.plugins.protocols import COMPLETES
-from bench_core.plugins.registry import plugin_file
 
 
 def reach_of(stage: object) -> Reach:
@@ -21,7 +22,25 @@ def reach_of(stage: object) -> Reach:
     said = getattr(stage, "is_remote", None) if _speaks_for_itself(stage) else None
     file = plugin_file(cls)
     place = _shown(file) if file else cls.__module__
-    return Reach(f"{place}:{cls.__qualname__}", said if isinstance(said, bool) else None, file)
+    hosts = hosts_of(_description(stage)) if said is True else ()
+    return Reach(f"{place}:{cls.__qualname__}", said if isinstance(said, bool) else None, file, hosts)
+
+
+def _description(stage: Any) -> object:
+    """What a stage describes itself by, as JSON."""
+    described = stage.describe()
+    return described.as_json() if hasattr(described, "as_json") else described
+
+
+def unsaid(stage: object) -> str:
+    """What follows from it that a stage does not say where it sends text, as a sentence; empty where it does."""
+    reach = reach_of(stage)
+    if reach.is_remote is not None:
+        return ""
+    return (
+        f"{reach.part} does not say whether it sends text to another machine, and is refused on credentialed data; "
+        "write is_remote = False in the class if it does not (True if it does)."
+    )
 
 
 def _speaks_for_itself(stage: object) -> bool:

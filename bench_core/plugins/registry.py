@@ -6,24 +6,24 @@ class's constructor and converted to what its annotations (or else its defaults)
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from bench_core.errors import UserError
-from bench_core.identity import content_hash
 from bench_core.plugins.arguments import convert_arguments, did_you_mean
+from bench_core.plugins.checking import place_of
+from bench_core.plugins.described import SUITE, is_of_the_suite
+from bench_core.plugins.loading import class_of
 from bench_core.plugins.protocols import Contract
 
-_PLUGIN_PREFIX = "biomed_bench_plugin_"
+HALVES = ("retrieval-bench", "sql-bench")
+"""The commands, each of one half."""
+
 _ARGUMENT = re.compile(r",(?=[A-Za-z_]\w*=)")
 
 
@@ -74,12 +74,19 @@ class Family:
         builtins: name -> `module:Class`; strings, so that listing names imports nothing.
         group: the entry point group other distributions add members through.
         contract: what holds for every member.
+        used: how a member is named in a command, with {} in its place (`sql-bench run -g {}`).
     """
 
     kind: str
     builtins: Mapping[str, str]
     group: str
     contract: Contract
+    used: str = ""
+
+    @property
+    def half(self) -> str:
+        """The command of the half that it belongs to."""
+        return self.group.partition(".")[0].replace("_", "-")
 
     def names(self) -> list[str]:
         """Built-in names and those of installed plug-ins, sorted."""
@@ -93,14 +100,29 @@ class Family:
         """
         return self.contract.member(self._named(name))
 
+    def own(self, name: str) -> type[Any]:
+        """As `load`, but refuses a class of a user's that is of another family.
+
+        Raises:
+            UserError: as `load`; or says what the class is, and how that is named.
+        """
+        cls = self.load(name)
+        found = self if is_of_the_suite(cls) else family_of_class(cls, [self])
+        if found is not None and found is not self:
+            raise UserError(f"{place_of(cls, None)}{cls.__name__} is {_belonging(found, self, name)}.")
+        return cls
+
     def _named(self, name: str) -> type[Any]:
         if name in self.builtins:
-            return _class_from_target(self.builtins[name], self.kind)
+            return class_of(self.builtins[name])
         for point in entry_points(group=self.group):
             if point.name == name:
-                return _class_from_target(point.value, self.kind)
+                return class_of(point.value)
         if ":" in name:
-            return _class_from_target(name, self.kind)
+            return class_of(name)
+        others = [family for family in imported_families() if name in family.names()]
+        if others:
+            raise UserError(f"{name} is {_belonging(others[0], self, name)}.")
         raise UserError(
             f"There is no {self.kind} {name!r}{did_you_mean(name, self.names())}; known are {', '.join(self.names())}, "
             "and your own as path/to/file.py:Class or package.module:Class."
@@ -116,7 +138,7 @@ class Family:
             UserError: an argument the constructor does not take, a value that does not convert, or a missing one; or
                 the class does not fit the contract.
         """
-        cls = self.load(spec.name)
+        cls = self.own(spec.name)
         self.contract.check(cls, self.kind, spec.name, injected)
         arguments = convert_arguments(cls, dict(spec.arguments), f"{self.kind} {spec.name}")
         member = cls(**arguments, **{key: value for key, value in injected.items() if _takes_injected(cls, key)})
@@ -137,69 +159,37 @@ class Family:
         return listing
 
 
-def plugin_file(cls: type[Any]) -> Path | None:
-    """The user's file that a class was read from; None for one of an importable module."""
-    if not cls.__module__.startswith(_PLUGIN_PREFIX):
-        return None
-    return Path(str(sys.modules[cls.__module__].__file__)).resolve()
+def imported_families() -> Sequence[Family]:
+    """The families of the halves that this process has imported.
+
+    A family stands in the module of its base class, so that a class on a base brings its family with it, of
+    whichever half.
+    """
+    modules = [module for name, module in sorted(sys.modules.items()) if name.partition(".")[0] in SUITE]
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Family)]
+    return list({id(family): family for family in found}.values())
+
+
+def family_of_class(cls: type[Any], preferred: Sequence[Family]) -> Family | None:
+    """The family that a class is of: by its base, else by the method that its members are for; None: it is of none.
+
+    Args:
+        preferred: the families looked at first; those of the other half are known if the class derives from a base.
+    """
+    families = [*preferred, *(family for family in imported_families() if family not in preferred)]
+    by_base = (family for family in families if issubclass(cls, family.contract.base))
+    by_method = (family for family in families if callable(getattr(cls, family.contract.purpose, None)))
+    return next(by_base, None) or next(by_method, None)
+
+
+def _belonging(found: Family, expected: Family, given: str) -> str:
+    """'a reranker, no retriever; name it as in …', of what is of one family and was named as another's."""
+    half = "" if found.half == expected.half else f" of {found.half}"
+    return f"a {found.kind}{half}, no {expected.kind}; name it as in {found.used.format(given)}"
 
 
 def _first_line(cls: type[Any]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
-
-
-def _class_from_target(target: str, kind: str) -> type[Any]:
-    place, _, class_name = target.rpartition(":")
-    module = _module_from_file(Path(place)) if place.endswith(".py") else _module_by_name(place)
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type):
-        classes = [name for name, value in vars(module).items() if isinstance(value, type)]
-        raise UserError(f"{place} has no class {class_name!r}{did_you_mean(class_name, classes)}.")
-    return found
-
-
-def _module_by_name(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise UserError(f"{name} cannot be imported: no module named {error.name!r} is installed here.") from error
-    except Exception as error:  # a plug-in may fail in any way while it is imported
-        raise UserError(f"{name} cannot be imported: {type(error).__name__}: {error}.") from error
-
-
-def _module_from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file; a class of your own is named path/to/file.py:Class.")
-    name = f"{_PLUGIN_PREFIX}{content_hash([str(path.resolve())])[:12]}_{path.stem}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path}: this is not a Python file that can be imported.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before execution: dataclasses and inspect look their module up
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:  # the file may import its neighbours
-        sys.path.append(folder)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # the user's own code may fail in any way
-        del sys.modules[name]
-        raise UserError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}{_line_in(path, error)}."
-        ) from error
-    return module
-
-
-def _line_in(path: Path, error: BaseException) -> str:
-    """' (line n)': the last line of the user's file that an exception passed through."""
-    line = error.lineno if isinstance(error, SyntaxError) else None
-    trace = error.__traceback__
-    while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename) == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f" (line {line})" if line else ""
 
 
 def _takes_injected(cls: type[Any], name: str) -> bool:

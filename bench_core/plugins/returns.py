@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from numbers import Real
 from typing import Any
 
@@ -35,17 +36,31 @@ Check = Callable[[Returned], Any]
 
 
 def kind_of(value: object) -> str:
-    """A value for a message: `None`, `a text`, `a number`, else the name of its class."""
-    if value is None:
-        return "None"
+    """A value for a message: `None`, `VerdictKind.WRONG`, `a text`, `the number 3`, else the name of its class."""
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     if isinstance(value, str):
         return "a text"
     if isinstance(value, bytes):
         return "bytes"
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return "a number"
+    if isinstance(value, Real):
+        return f"the number {value}"
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def with_unfit(values: Iterable[object], fits: Callable[[object], bool]) -> str:
+    """' with a text in it', of the first of several values that does not fit; the empty string where all do."""
+    return next((f" with {kind_of(value)} in it" for value in values if not fits(value)), "")
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is a text."""
+    return isinstance(value, str)
 
 
 def text(found: Returned) -> str:
@@ -55,24 +70,42 @@ def text(found: Returned) -> str:
     return found.value
 
 
+def some_text(found: Returned, of: str, otherwise: str) -> str:
+    """One text that holds more than blanks.
+
+    Args:
+        of: what it is about, for the message (`query q1`).
+        otherwise: what to return where there is nothing to say.
+    """
+    value = text(found)
+    if not value.strip():
+        raise found.unfit(f"returned an empty text for {of}; {otherwise}")
+    return value
+
+
 def json_object(found: Returned) -> Mapping[str, Any]:
     """A mapping that JSON can hold, with texts as keys."""
-    if not isinstance(found.value, Mapping) or not all(isinstance(key, str) for key in found.value):
-        raise found.unfit(f"returned {kind_of(found.value)}; return a mapping from names to what JSON can hold")
+    value = found.value
+    wrong_key = with_unfit(value, is_text).replace(" in it", " as a key") if isinstance(value, Mapping) else ""
+    if not isinstance(value, Mapping) or wrong_key:
+        raise found.unfit(f"returned {kind_of(value)}{wrong_key}; return a mapping from names to what JSON can hold")
     try:
-        canonical_json(dict(found.value))
+        canonical_json(dict(value))
     except (TypeError, ValueError) as error:
         raise found.unfit(
             f"returned what JSON cannot hold ({error}); return texts, numbers, lists, mappings"
         ) from error
-    return found.value
+    return value
 
 
 def texts(found: Returned) -> Sequence[str]:
     """Several texts; a single one is not taken for its letters."""
     value = found.value
-    if isinstance(value, str) or not isinstance(value, Collection) or not all(isinstance(item, str) for item in value):
+    if isinstance(value, str) or not isinstance(value, Collection):
         raise found.unfit(f"returned {kind_of(value)}; return a list of texts")
+    wrong = with_unfit(value, is_text)
+    if wrong:
+        raise found.unfit(f"returned {kind_of(value)}{wrong}; return a list of texts")
     return list(value)
 
 
@@ -80,12 +113,13 @@ def several(cls: type[Any]) -> Check:
     """The check of a method that returns a list of objects of a class."""
 
     def check(found: Returned) -> list[Any]:
-        if isinstance(found.value, str | Mapping) or not isinstance(found.value, Collection):
-            raise found.unfit(f"returned {kind_of(found.value)}; return a list of {cls.__name__}")
-        wrong = next((item for item in found.value if not isinstance(item, cls)), None)
-        if wrong is not None or None in found.value:
-            raise found.unfit(f"returned a list with {kind_of(wrong)} in it; return a list of {cls.__name__}")
-        return list(found.value)
+        value = found.value
+        if isinstance(value, str | Mapping) or not isinstance(value, Collection):
+            raise found.unfit(f"returned {kind_of(value)}; return a list of {cls.__name__}")
+        wrong = with_unfit(value, lambda item: isinstance(item, cls))
+        if wrong:
+            raise found.unfit(f"returned {kind_of(value)}{wrong}; return a list of {cls.__name__}")
+        return list(value)
 
     return check
 
@@ -107,8 +141,12 @@ def remoteness(found: Returned) -> bool | None:
 def failures(found: Returned) -> Mapping[str, str]:
     """Items and why they failed."""
     value = found.value
-    if not isinstance(value, Mapping) or not all(isinstance(part, str) for item in value.items() for part in item):
-        raise found.unfit(f"is {kind_of(value)}; it must be a mapping from an item's id to why it failed")
+    must = "it must be a mapping from an item's id to why it failed, in words"
+    if not isinstance(value, Mapping):
+        raise found.unfit(f"is {kind_of(value)}; {must}")
+    wrong = with_unfit((part for item in value.items() for part in item), is_text)
+    if wrong:
+        raise found.unfit(f"is {kind_of(value)}{wrong}; {must}")
     return value
 
 

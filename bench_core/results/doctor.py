@@ -10,8 +10,10 @@ from bench_core.errors import UserError
 from bench_core.llm.clients import user_prices_path
 from bench_core.llm.stage_models import default_store_dir
 from bench_core.machine.environment import Finding, machine_findings, package_findings
+from bench_core.plugins.checking import place_of
 from bench_core.plugins.contracts import check
-from bench_core.plugins.dataset_names import named_of_class
+from bench_core.plugins.dataset_names import dataset_spec
+from bench_core.plugins.reach import unsaid
 from bench_core.plugins.registry import StageSpec
 from bench_core.results.inventory import FamilyWords, family_of
 from bench_core.results.tables import Cell, Column, Table
@@ -61,28 +63,37 @@ def contract_table(specs: Sequence[StageSpec], families: Sequence[FamilyWords]) 
         UserError: a stage is of no family with a contract, or cannot be made.
     """
     rows: list[list[Cell]] = []
+    notes: list[str] = []
     n_failed = 0
     for given in specs:
-        source, dataset = named_of_class(given.name) or (given.name, "")
-        spec = StageSpec(source, given.arguments)
+        spec, dataset = _stage_and_dataset(given, families)
         words = family_of(spec, families)
         if words.contract is None:
             raise UserError(f"{spec} is a {words.family.kind}, for which there is no contract; name another stage.")
-        words.create(spec)  # a wrong name or argument is the user's mistake, not a broken contract
+        member = words.create(spec)  # a wrong name or argument is the user's mistake, not a broken contract
+        notes += [unsaid(member)] if words.sees_text else []
+        place = place_of(type(member), None)
+        where = f"{place}{type(member).__name__}: " if place else ""
         first: dict[str, str] = {}
-        for point in check(_bound(words.contract, words.create, spec, dataset)):
+        for point in check(_bound(words.contract, words.create, spec, dataset), where):
             known = first.setdefault(point.failure, point.name) if point.failure else point.name
             failure = point.failure if known == point.name else f"the same as {known}"
             rows.append([str(given), point.name, "fails" if point.failure else "holds", failure])
             n_failed += bool(point.failure)
     columns = [
         # The title names one class; several are told apart at any width.
-        Column("class", "class", priority=3 if len(specs) == 1 else 1, least=60),
+        Column("class", "checked", priority=3 if len(specs) == 1 else 1, least=60),
         Column("point", "point", priority=1, least=40),
         Column("state", "state", priority=1),
         Column("failure", "failure", priority=1, wraps=True, optional=True),
     ]
-    return Table(f"Contract of {', '.join(map(str, specs))}", columns, rows), n_failed
+    return Table(f"Contract of {', '.join(map(str, specs))}", columns, rows, [*filter(None, notes)]), n_failed
+
+
+def _stage_and_dataset(given: StageSpec, families: Sequence[FamilyWords]) -> tuple[StageSpec, str]:
+    """A stage as it is made, and of a source of datasets the one that is named behind it."""
+    named = (dataset_spec(given, words.family) for words in families if not words.sees_text)
+    return next(filter(None, named), (given, ""))
 
 
 def _bound(contract: type[Any], create: Callable[[StageSpec], Any], spec: StageSpec, dataset: str) -> Any:

@@ -15,8 +15,12 @@ from typing import Any
 
 from bench_core.errors import BenchError, UserError
 from bench_core.plugins.arguments import arguments_of, did_you_mean
+from bench_core.plugins.checking import place_of
 from bench_core.plugins.dataset_names import named_of_class
-from bench_core.plugins.registry import Family, StageSpec
+from bench_core.plugins.described import is_of_the_suite
+from bench_core.plugins.loading import class_of
+from bench_core.plugins.reach import reach_of, unsaid
+from bench_core.plugins.registry import HALVES, Family, StageSpec, family_of_class
 from bench_core.results.tables import Cell, Column, Table
 
 Facts = Sequence[tuple[str, object]]
@@ -122,8 +126,6 @@ class FamilyWords:
 
     Attributes:
         plural: what `list` takes.
-        method: what a class of this family can do and one of no other of the half: by it a class in a user's file is
-            known to be a member.
         create: makes a member, as a run would.
         contract: the family's contract tests; None where it has none.
         further: facts of a class beyond its constructor's arguments, put before them.
@@ -132,11 +134,15 @@ class FamilyWords:
 
     family: Family
     plural: str
-    method: str
     create: Callable[[StageSpec], Any]
     contract: type[Any] | None = None
     further: Callable[[type[Any]], Facts] = lambda cls: ()
     described: bool = False
+
+    @property
+    def sees_text(self) -> bool:
+        """Whether its members get text of datasets, as stages do and sources of datasets do not."""
+        return "is_remote" in self.family.contract.optional
 
 
 def family_kind(words: FamilyWords, families: Sequence[FamilyWords]) -> Kind:
@@ -272,12 +278,21 @@ def family_of(spec: StageSpec, families: Sequence[FamilyWords]) -> FamilyWords:
     if not is_class(spec.name):
         known = [name for words in families for name in words.family.names()]
         raise UserError(f"{spec.name!r} is none of these: {kinds}{did_you_mean(spec.name, known)}; name one stage.")
-    cls = families[0].family.load(spec.name)
-    for words in families:
-        if callable(getattr(cls, words.method, None)):
-            return words
-    wanted = ", ".join(f"a {words.family.kind} has {words.method}" for words in families)
-    raise UserError(f"{spec.name} has no method by which it could be used here: {wanted}.")
+    cls, own = class_of(spec.name), [words.family for words in families]
+    found = family_of_class(cls, own)
+    if found in own:
+        return families[own.index(found)]
+    if found is not None:
+        raise UserError(
+            f"{place_of(cls, None)}{cls.__name__} is a {found.kind} of {found.half}; {found.half} doctor checks it, "
+            f"and {found.half} show explains it."
+        )
+    wanted = ", ".join(f"a {family.kind} has {family.contract.purpose}" for family in own)
+    (other,) = {name for name in HALVES if name != own[0].half}
+    raise UserError(
+        f"{place_of(cls, None)}{cls.__name__} has no method by which {own[0].half} could use it: {wanted} ({other} "
+        f"doctor checks classes of {other})."
+    )
 
 
 def is_class(name: str) -> bool:
@@ -307,6 +322,8 @@ def _member_details(words: FamilyWords, spec: StageSpec, cls: type[Any] | str) -
     problem = cls.missing_requirement()
     facts += [("status", f"unavailable: {problem}")] if problem else []
     facts += [*words.further(cls), *argument_facts(cls)]
+    if not is_of_the_suite(cls) and words.sees_text:
+        facts.append(("sends text to other machines", _reach(words, spec)))
     if words.described and not problem:
         facts.append(("description", _description(words, spec)))
     return Details(str(spec), facts)
@@ -322,6 +339,18 @@ def _description(words: FamilyWords, spec: StageSpec) -> object:
         return f"not known without more: {error}"
     content = description.as_json() if hasattr(description, "as_json") else description
     return content if isinstance(content, Mapping) else f"describe() gives {content!r}, which describes nothing"
+
+
+def _reach(words: FamilyWords, spec: StageSpec) -> str:
+    """What a class of a user's says of where it sends text; where a plain name cannot be made without more, why."""
+    try:
+        member = words.create(spec)
+    except BenchError as error:
+        if spec.arguments:
+            raise
+        return f"not known without more: {error}"
+    said = reach_of(member).is_remote
+    return unsaid(member) if said is None else f"{'yes' if said else 'no'} (is_remote = {said})"
 
 
 def _paragraph(cls: type[Any]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench_core.errors import BadFile, UserError
+from bench_core.plugins.arguments import did_you_mean
 
 if TYPE_CHECKING:
     import yaml
@@ -40,7 +41,12 @@ def load_config(path: Path, model: type[Model]) -> Model:
     except ValidationError as error:
         fault = error.errors()[0]
         field = ".".join(str(part) for part in fault["loc"]) or "the file"
-        raise BadFile(path, f"{field}: {fault['msg']}", _line_of(node, fault["loc"])) from error
+        if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+            known = list(model.model_fields)
+            message = f"there is no field {field}{did_you_mean(field, known)}; known are {', '.join(known)}"
+        else:
+            message = f"{field}: {fault['msg']}"
+        raise BadFile(path, message, _line_of(node, fault["loc"])) from error
 
 
 def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int | None:

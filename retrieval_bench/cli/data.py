@@ -67,7 +67,7 @@ def import_upstream(benchmark: str, clone: Path) -> None:
 @indexes_option
 def index(dataset: str, retriever: str, parameters: Sequence[str], permission: Permission, indexes_dir: Path) -> None:
     """Write a retriever's index of a dataset, where it is not there yet."""
-    from bench_core.data_use import check, readable_by_its_owner_only
+    from bench_core.data_use import check, check_local_classes, readable_by_its_owner_only
     from bench_core.machine.progress import working
     from bench_core.plugins.registry import StageSpec
     from retrieval_bench.datasets.dataset import load_dataset
@@ -78,7 +78,9 @@ def index(dataset: str, retriever: str, parameters: Sequence[str], permission: P
     loaded = load_dataset(dataset)
     dataset_id, spec = loaded.card.dataset_id, StageSpec.parse(retriever, parameters)
     created = create_retriever(spec, loaded.card)
-    check(str(spec), dataset_id, loaded.card.access, FirstStage(str(spec), created).reaches, permission)
+    reaches = FirstStage(str(spec), created).reaches
+    check_local_classes(reaches, permission)
+    check(str(spec), dataset_id, loaded.card.access, reaches, permission)
     with readable_by_its_owner_only(loaded.card.access), working(f"indexing {dataset_id}"):
         folder, was_there = prepare_index(created, loaded.corpus, loaded.card.indexed_as, indexes_dir, say)
     done = "is there already" if was_there else f"written: {len(loaded.corpus)} documents"

@@ -32,18 +32,21 @@ runs = runs_group("retrieval")
 
 
 @click.command()
-@click.argument("stages", metavar="[STAGE]…", nargs=-1)
+@click.argument("stages", metavar="[STAGE|DATASET]…", nargs=-1)
 @click.option("--retriever", "-r", "retriever", help="A stage to check, as the argument; takes --parameter.")
 @click.option(
     "--parameter", "-p", "parameters", multiple=True, metavar="KEY=VALUE", help="An argument of it; repeatable."
 )
+@click.option("--dataset", "-d", "dataset", help="A dataset to check, as the argument.")
 @format_option
-def doctor(stages: Sequence[str], retriever: str | None, parameters: Sequence[str], form: Format) -> None:
-    """Report what can run here and what to install for the rest; or check stages against their contracts."""
+def doctor(
+    stages: Sequence[str], retriever: str | None, parameters: Sequence[str], dataset: str | None, form: Format
+) -> None:
+    """Report what can run here and what to install for the rest; or check stages and datasets by their contracts."""
     from bench_core.plugins.registry import StageSpec
     from retrieval_bench.reports.inventory import contract_families, machine_words, stage_families
 
-    specs = [StageSpec.parse(text) for text in stages]
+    specs = [StageSpec.parse(text) for text in (*stages, dataset) if text]
     specs += [StageSpec.parse(retriever, parameters)] if retriever else []
     if specs:
         print_contracts(specs, contract_families(), form)

@@ -183,6 +183,7 @@ def gains(
     form: Format,
 ) -> None:
     """Show query by query what generation changed, what it brought, and what a gained point has cost."""
+    from bench_core.data_use import check_local_classes
     from bench_core.runs.reporter import Reporter
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.pipeline.run import Workspace
@@ -192,5 +193,6 @@ def gains(
 
     loaded = load_dataset(dataset)
     system = create_system(retriever, Setting(loaded.card, (), models))
+    check_local_classes(system.reaches, permission)
     workspace = Workspace(results_dir, indexes_dir, Reporter(say, is_verbose=True), permission)
     print_table(gains_table(loaded, system, loaded.card.k, workspace, Measure.parse(measure_text)), form)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench_core.data_use import Access, check_access
+from bench_core.data_use import Access
 from bench_core.errors import UserError
 from bench_core.plugins.arguments import did_you_mean
+from bench_core.plugins.cards import check_fields
 from retrieval_bench.datasets.tasks import TASKS
 
 IdenticalIds = Literal["keep", "drop", "drop-dense"]
@@ -18,7 +19,7 @@ code) only where vectors are searched."""
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What stages may know of a dataset; none looks at its name. Refuses an access or a task that is none.
+    """What stages may know of a dataset; none looks at its name.
 
     Attributes:
         access: text of a `credentialed` dataset may not leave the machine unless the user says so.
@@ -29,6 +30,9 @@ class DatasetCard:
         identical_ids: see `IdenticalIds`.
         relevance_level: the least relevance that counts as relevant where a measure asks only whether (`trec_eval -l`).
         generated_dir: a folder of texts that come with the dataset, generated for its queries: `METHOD.jsonl` each.
+
+    Raises:
+        UserError: a field holds something else, or a task, a k, a relevance level or a folder that is none.
     """
 
     dataset_id: str
@@ -45,7 +49,7 @@ class DatasetCard:
     generated_dir: Path | None = None
 
     def __post_init__(self) -> None:
-        check_access(self.dataset_id, self.access)
+        check_fields(self)
         if self.task and self.task not in TASKS:
             raise UserError(
                 f"{self.dataset_id}: there is no task {self.task!r}{did_you_mean(self.task, TASKS)}; known are "
@@ -55,6 +59,8 @@ class DatasetCard:
             raise UserError(f"{self.dataset_id}: relevance_level={self.relevance_level} must be at least 1.")
         if self.k < 1:
             raise UserError(f"{self.dataset_id}: k={self.k} must be at least 1.")
+        if self.generated_dir is not None and not self.generated_dir.is_dir():
+            raise UserError(f"{self.dataset_id}: generated_dir is {self.generated_dir}, where there is no folder.")
 
     @property
     def indexed_as(self) -> str:

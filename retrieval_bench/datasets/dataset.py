@@ -258,6 +258,7 @@ SOURCES = Family(
         "r2med": "retrieval_bench.datasets.r2med:R2medDatasets",
     },
     group="retrieval_bench.datasets",
+    used="retrieval-bench run -d {}/NAME",
     contract=Contract(
         protocol=DatasetSource,
         base=DatasetSourceBase,

@@ -138,7 +138,7 @@ class FolderDatasets(DatasetSourceBase):
         if not folder.is_dir():
             raise UserError(f"{folder}: there is no such folder.")
         said = self._said(folder / "dataset.yaml")
-        name = f"dir/{folder.resolve().name}"
+        name, generated_dir = f"dir/{folder.resolve().name}", folder / "generated"
         card = DatasetCard(
             f"{name}-{self._judged_by}" if self._judged_by else name,
             said.title,
@@ -150,7 +150,7 @@ class FolderDatasets(DatasetSourceBase):
             instructions_as=said.instructions_as,
             identical_ids=said.identical_ids,
             relevance_level=said.relevance_level,
-            generated_dir=folder / "generated",
+            generated_dir=generated_dir if generated_dir.is_dir() else None,
         )
         files = PartFiles(
             (said.queries,) if said.queries else _QUERIES,

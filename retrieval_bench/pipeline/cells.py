@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench_core.data_use import NO_PERMISSION, Permission, check, is_credentialed
+from bench_core.data_use import NO_PERMISSION, Permission, is_credentialed
 from bench_core.errors import UserError
 from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.described import user_files
 from bench_core.plugins.stage import Stage
 from bench_core.results.scores import ItemScores
-from bench_core.runs.grid import Cell, Failure, Finished, attempt
+from bench_core.runs.grid import Cell, Failure, Finished
+from bench_core.runs.planning import PlannerBase
 from bench_core.runs.reporter import Reporter
 from retrieval_bench.datasets.dataset import Dataset, load_dataset
 from retrieval_bench.pipeline.run import Workspace, make_run, run_system
@@ -91,6 +92,11 @@ class Order:
     k: int | None = None
     is_part: bool = False
 
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.system} on {self.dataset}"
+
     def as_text(self) -> str:
         """Canonical JSON."""
         return canonical_json(asdict(self))
@@ -102,16 +108,12 @@ class Order:
         return cls(**{**content, "parameters": tuple(content["parameters"])})
 
 
-class Planner:
+class Planner(PlannerBase[Order, Dataset]):
     """Looks at what a grid asks for, before its first cell and without any corpus."""
 
     def __init__(self, settings: CellSettings, report: Reporter) -> None:
-        self._settings, self._report = settings, report
-        self._datasets: dict[str, Dataset | Failure] = {}
-
-    def plan(self, orders: Sequence[Order]) -> list[Cell | Failure]:
-        """A cell for each order that can be made for all that is known, and what is wrong with the others."""
-        return [self._planned(order) for order in orders]
+        super().__init__(settings.permission, report)
+        self._settings = settings
 
     def read(self, cell: Cell) -> None:
         """Read the corpus as well (`--check`).
@@ -121,32 +123,23 @@ class Planner:
         """
         load_dataset(cell.dataset).check()  # loaded apart: a plan's datasets are kept, and a corpus must not be
 
-    def _planned(self, order: Order) -> Cell | Failure:
-        label = f"{order.system} on {order.dataset}"
-        dataset = self._dataset(order.dataset)
-        if isinstance(dataset, Failure):
-            return replace(dataset, label=label)
-        return attempt(label, lambda: self._cell(order, dataset), self._report, is_begun=False)
+    def opened(self, name: str) -> Dataset:
+        """See `PlannerBase`."""
+        dataset = load_dataset(name)
+        _ = (
+            dataset.qrels,
+            dataset.excluded,
+        )  # queries, judgments and what is excluded are read, and faults in them found
+        return dataset
 
-    def _dataset(self, name: str) -> Dataset | Failure:
-        """A dataset with its judgments read, or why that cannot be done; looked at once for all systems."""
-        if name not in self._datasets:
-            self._datasets[name] = attempt(name, lambda: _readable(name), self._report, is_begun=False)
-        return self._datasets[name]
-
-    def _cell(self, order: Order, dataset: Dataset) -> Cell:
+    def cell(self, order: Order, dataset: Dataset) -> Cell:
+        """See `PlannerBase`."""
         card, models = dataset.card, self._settings.models()
         system = create_system(order.system, Setting(card, order.parameters, models))
-        check(system.label, card.dataset_id, card.access, system.reaches, self._settings.permission)
+        self.check_use(system.label, card.dataset_id, card.access, system.reaches)
         check_installed(system)
         models.check_keys()
         return _cell_of(order, system, dataset, order.k or dataset.card.k)
-
-
-def _readable(name: str) -> Dataset:
-    dataset = load_dataset(name)
-    _ = dataset.qrels, dataset.excluded  # queries, judgments and what is excluded are read, and faults in them found
-    return dataset
 
 
 def check_installed(system: System) -> None:

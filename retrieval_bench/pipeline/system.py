@@ -24,15 +24,16 @@ from bench_core.identity import Json
 from bench_core.llm.caching import Remembering
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.arguments import argument_names, did_you_mean
+from bench_core.plugins.loading import class_of
 from bench_core.plugins.reach import reach_of
-from bench_core.plugins.registry import StageSpec
+from bench_core.plugins.registry import StageSpec, family_of_class
 from bench_core.plugins.requirements import Requirements, all_of
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.fusion.fusion import Fusion, create_fusion
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.generation import Generation, create_generation
 from retrieval_bench.rerankers.base import RERANKERS, reranker_with_model
-from retrieval_bench.retrievers.base import create_retriever, full_description
+from retrieval_bench.retrievers.base import RETRIEVERS, create_retriever, full_description
 from retrieval_bench.types import Reranker, Retriever
 
 Keep = Literal["reranked", "all"]
@@ -259,7 +260,7 @@ def _is_generator(text: str) -> bool:
     name = StageSpec.parse(text).name if text else ""
     if name in QUERY_GENERATORS.names():
         return True
-    return ":" in name and "(" not in name and hasattr(QUERY_GENERATORS.load(name), "generate")
+    return ":" in name and "(" not in name and family_of_class(class_of(name), [RETRIEVERS]) is QUERY_GENERATORS
 
 
 def _create_first(text: str, setting: Setting) -> System:
@@ -282,7 +283,7 @@ def _create_reranked(over: System, text: str, setting: Setting) -> Reranked:
         raise UserError(f"A reranker is missing behind {over.label!r} and >; write for example bm25 > cross-encoder.")
     spec = StageSpec.parse(text)
     own = dict(spec.arguments)
-    taken = argument_names(RERANKERS.load(spec.name))
+    taken = argument_names(RERANKERS.own(spec.name))
     for key in own:
         meant = did_you_mean(key, ("depth", "keep"))
         if meant and key not in (*taken, "depth", "keep"):

@@ -12,7 +12,7 @@ from bench_core.llm.conversation import Step
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.requirements import Requirements
-from bench_core.plugins.returns import Returned, kind_of, text
+from bench_core.plugins.returns import Returned, kind_of, some_text, text
 from bench_core.plugins.stage import Stage, StageBase
 from retrieval_bench.query_generators.combination import Combination
 from retrieval_bench.retrievers.base import described
@@ -86,7 +86,11 @@ class QueryGeneratorBase(StageBase):
         return Description(type(self).__name__, search=self.described_by_class())
 
     def write(self, query: Query) -> str:
-        """The text to search with for a query; the empty one where there is none."""
+        """The text to search with for a query.
+
+        Raises:
+            NoAnswer: there is none this time, and the next run asks again.
+        """
         raise NotImplementedError(f"{type(self).__name__} has neither write(query) nor generate(query)")
 
     def generate(self, query: Query) -> GeneratedQuery:
@@ -96,6 +100,19 @@ class QueryGeneratorBase(StageBase):
         except NoAnswer as error:
             return GeneratedQuery(query.query_id, "", self.combination, error.status)
         return GeneratedQuery(query.query_id, text, self.combination, "ok" if text.strip() else "empty")
+
+
+def written(found: Returned) -> str:
+    """The check of `write`: a text, and not an empty one for a query that has words."""
+    (query,) = found.arguments
+    if not query.text.strip():
+        return text(found)
+    return some_text(
+        found,
+        f"query {query.query_id}",
+        "return query.text where there is nothing to add, or raise bench_core.llm.chat.NoAnswer where a model gave no "
+        "answer",
+    )
 
 
 def combined(found: Returned) -> Combination:
@@ -111,12 +128,21 @@ def generated_query(found: Returned) -> GeneratedQuery:
     if not isinstance(value, GeneratedQuery):
         raise found.unfit(f"returned {kind_of(value)}; return GeneratedQuery(query.query_id, text, combination)")
     if value.query_id != query.query_id:
-        raise found.unfit(f"returned the text of query {value.query_id} where {query.query_id} was asked")
+        raise found.unfit(
+            f"returned the GeneratedQuery of query {value.query_id} where {query.query_id} was asked; give it "
+            "query.query_id"
+        )
     if not isinstance(value.text, str) or not isinstance(value.status, str):
-        raise found.unfit(f"gave query {query.query_id} {kind_of(value.text)} as text; give a text and a status")
+        raise found.unfit(
+            f"gave query {query.query_id} a GeneratedQuery whose text is {kind_of(value.text)} and whose status is "
+            f"{kind_of(value.status)}; both must be texts"
+        )
     combined(replace(found, value=value.combination, where=f"{found.where}: its combination"))
     if value.status == "ok" and not value.text.strip():
-        raise found.unfit(f"gave query {query.query_id} no text and the status ok; say why in status")
+        raise found.unfit(
+            f"gave query {query.query_id} a GeneratedQuery with an empty text and the status ok; give a text, or say "
+            "in status why there is none"
+        )
     return value
 
 
@@ -132,10 +158,11 @@ QUERY_GENERATORS = Family(
         "replay": "retrieval_bench.query_generators.replayed:Replay",
     },
     group="retrieval_bench.query_generators",
+    used="retrieval-bench run -r '{} > bm25'",
     contract=Contract(
         protocol=QueryGenerator,
         base=QueryGeneratorBase,
-        returns={"describe": described, "generate": generated_query, "write": text, "combination": combined},
+        returns={"describe": described, "generate": generated_query, "write": written, "combination": combined},
         tests="retrieval_bench.testing:QueryGeneratorContract",
         one_of=("write", "generate"),
     ),

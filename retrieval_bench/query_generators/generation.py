@@ -53,7 +53,7 @@ def create_generation(spec: StageSpec, card: DatasetCard, settings: LanguageMode
     Raises:
         UserError: no such generator, model or argument; or a model is needed and none is named.
     """
-    parameters = inspect.signature(QUERY_GENERATORS.load(spec.name)).parameters
+    parameters = inspect.signature(QUERY_GENERATORS.own(spec.name)).parameters
     stage = with_model(QUERY_GENERATORS, spec, settings)
     rest = dict(stage.spec.arguments)
     if "client" in parameters and stage.client is None:

@@ -85,15 +85,15 @@ _IDENTICAL_IDS = {
 def stage_families() -> Sequence[FamilyWords]:
     """The families of stages a user may name or write."""
     return (
-        FamilyWords(RETRIEVERS, "retrievers", "search", create_retriever, RetrieverContract, described=True),
-        FamilyWords(RERANKERS, "rerankers", "rerank", create_reranker, RerankerContract, _reranker_facts),
-        FamilyWords(QUERY_GENERATORS, "generators", "generate", _generator, QueryGeneratorContract, model_facts),
+        FamilyWords(RETRIEVERS, "retrievers", create_retriever, RetrieverContract, described=True),
+        FamilyWords(RERANKERS, "rerankers", create_reranker, RerankerContract, _reranker_facts),
+        FamilyWords(QUERY_GENERATORS, "generators", _generator, QueryGeneratorContract, model_facts),
     )
 
 
 def contract_families() -> Sequence[FamilyWords]:
     """The families whose members `doctor` checks: stages, and sources of datasets."""
-    return (*stage_families(), FamilyWords(SOURCES, "datasets", "load", SOURCES.create, DatasetSourceContract))
+    return (*stage_families(), FamilyWords(SOURCES, "datasets", SOURCES.create, DatasetSourceContract))
 
 
 def kinds(results_dir: Path) -> Sequence[Kind]:

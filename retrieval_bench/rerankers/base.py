@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bench_core.llm.stage_models import LanguageModelSettings, Modelled, create_with_model
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family, StageSpec
-from bench_core.plugins.returns import Returned, kind_of
+from bench_core.plugins.returns import Returned, kind_of, with_unfit
 from bench_core.plugins.stage import StageBase
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
 from retrieval_bench.retrievers.base import described
@@ -36,32 +36,43 @@ class RerankerBase(StageBase, ABC):
 def score_lists(found: Returned) -> list[list[float]]:
     """The check of `rerank`: a list of finite scores for each of the batch, a score for each of its documents."""
     returned, (batch,) = found.value, found.arguments
-    if not isinstance(returned, Sequence) or isinstance(returned, str) or len(returned) != len(batch):
-        n = f" of {len(returned)}" if isinstance(returned, Sequence) else ""
+    if not isinstance(returned, Sequence) or isinstance(returned, str):
+        raise found.unfit(f"returned {kind_of(returned)}; return a list of scores for each of the {len(batch)} queries")
+    if len(returned) != len(batch):
         raise found.unfit(
-            f"returned {kind_of(returned)}{n}, no list of {len(batch)} lists of scores; return one a query"
+            f"returned {kind_of(returned)} of {len(returned)} where {len(batch)} queries were given; return a list of "
+            "scores for each"
         )
     return [_scores_of(candidates, scores, found) for candidates, scores in zip(batch, returned, strict=True)]
 
 
 def _scores_of(candidates: Candidates, scores: Any, found: Returned) -> list[float]:
     query_id, n_documents = candidates.query.query_id, len(candidates.documents)
-    try:
-        if isinstance(scores, str | bytes) or any(isinstance(score, str | bytes) for score in scores):
-            raise TypeError("a text is no number, though it may be read as one")
-        values = [float(score) for score in scores]
-    except (TypeError, ValueError) as error:
-        raise found.unfit(
-            f"gave query {query_id} {kind_of(scores)} that is no list of numbers; give each document a score"
-        ) from error
+    if isinstance(scores, str | bytes) or not isinstance(scores, Iterable):
+        raise found.unfit(f"gave query {query_id} {kind_of(scores)}; give it a list of {n_documents} scores")
+    given = list(scores)
+    values = [_as_number(score) for score in given]
+    if None in values:
+        wrong = with_unfit(given, lambda score: _as_number(score) is not None)
+        raise found.unfit(f"gave query {query_id} {kind_of(scores)}{wrong}; give each document a number as score")
     if len(values) != n_documents:
         raise found.unfit(
             f"gave {len(values)} scores for the {n_documents} documents of query {query_id}; give each document one, "
             "in order"
         )
-    if not all(map(math.isfinite, values)):
-        raise found.unfit(f"gave query {query_id} a score that is no finite number")
-    return values
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if len(finite) != n_documents:
+        wrong = with_unfit(values, lambda value: value in finite)
+        raise found.unfit(f"gave query {query_id} a list{wrong}; give each document a finite number")
+    return finite
+
+
+def _as_number(score: Any) -> float | None:
+    """A score as a number; None for what is none. A text is none, though it may be read as one."""
+    try:
+        return None if isinstance(score, str | bytes) else float(score)
+    except (TypeError, ValueError):
+        return None
 
 
 RERANKERS = Family(
@@ -75,6 +86,7 @@ RERANKERS = Family(
         "rankllama": "retrieval_bench.rerankers.rankllama:RankLlama",
     },
     group="retrieval_bench.rerankers",
+    used="retrieval-bench run -r 'bm25 > {}'",
     contract=Contract(
         protocol=Reranker,
         base=RerankerBase,

@@ -61,9 +61,12 @@ def described(found: Returned) -> Description:
     if not isinstance(value, Description):
         raise found.unfit(f"returned {kind_of(value)}; return Description(name, index={{…}}, search={{…}})")
     if not isinstance(value.name, str) or not value.name:
-        raise found.unfit("returned a Description without a name; its runs are filed under it")
-    for part in (value.index, value.search):
-        json_object(replace(found, value=part))
+        raise found.unfit(
+            f"returned a Description whose name is {kind_of(value.name)}; give a text that is not empty, runs are "
+            "filed under it"
+        )
+    for name, part in (("index", value.index), ("search", value.search)):
+        json_object(replace(found, value=part, where=f"{found.where}, as its {name},"))
     return value
 
 
@@ -94,6 +97,7 @@ RETRIEVERS = Family(
         "splade": "retrieval_bench.retrievers.splade:Splade",
     },
     group="retrieval_bench.retrievers",
+    used="retrieval-bench run -r {}",
     contract=Contract(
         protocol=Retriever,
         base=RetrieverBase,

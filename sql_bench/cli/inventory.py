@@ -34,16 +34,19 @@ runs = runs_group("sql")
 
 
 @click.command()
-@click.argument("stages", metavar="[STAGE]…", nargs=-1)
+@click.argument("stages", metavar="[STAGE|DATASET]…", nargs=-1)
 @click.option("--generator", "-g", "generator", help="A generator to check, as the argument.")
 @click.option("--comparator", "-c", "comparator", help="A comparator to check, as the argument.")
+@click.option("--dataset", "-d", "dataset", help="A dataset to check, as the argument.")
 @format_option
-def doctor(stages: Sequence[str], generator: str | None, comparator: str | None, form: Format) -> None:
-    """Report what can run here and what to install for the rest; or check stages against their contracts."""
+def doctor(
+    stages: Sequence[str], generator: str | None, comparator: str | None, dataset: str | None, form: Format
+) -> None:
+    """Report what can run here and what to install for the rest; or check stages and datasets by their contracts."""
     from bench_core.plugins.registry import StageSpec
     from sql_bench.reports.inventory import contract_families, machine_words, stage_families
 
-    specs = [StageSpec.parse(text) for text in (*stages, generator, comparator) if text]
+    specs = [StageSpec.parse(text) for text in (*stages, generator, comparator, dataset) if text]
     if specs:
         print_contracts(specs, contract_families(), form)
     else:

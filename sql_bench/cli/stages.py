@@ -41,11 +41,11 @@ def generate(
     """Write predictions.jsonl for each generator; asks only for what is missing."""
     from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.generate import generate as generate_predictions
-    from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
+    from sql_bench.pipeline.workbench import DatabaseChoice, named_systems, open_bench
 
     choice, reporter = DatabaseChoice(**database), Reporter(say, is_verbose=True)
     with open_bench(dataset, choice, results_dir, reporter, permission) as bench:
-        for system in make_systems(bench.dataset, {name: name for name in generators}, models):
+        for system in named_systems(bench, {name: name for name in generators}, models):
             folder, _ = generate_predictions(bench, system)
             print_line(str(folder.path))
 
@@ -69,11 +69,11 @@ def execute(
     from bench_core.runs.reporter import Reporter
     from sql_bench.pipeline.execute import execute_predictions
     from sql_bench.pipeline.generate import generate as generate_predictions
-    from sql_bench.pipeline.workbench import DatabaseChoice, make_systems, open_bench
+    from sql_bench.pipeline.workbench import DatabaseChoice, named_systems, open_bench
 
     choice, reporter = DatabaseChoice(**database), Reporter(say, is_verbose=True)
     with open_bench(dataset, choice, results_dir, reporter, permission) as bench:
-        for system in make_systems(bench.dataset, {name: name for name in generators}, models):
+        for system in named_systems(bench, {name: name for name in generators}, models):
             folder, predictions = generate_predictions(bench, system)
             executed, _ = execute_predictions(bench, folder, predictions, frozenset())
             print_line(str(executed.path))

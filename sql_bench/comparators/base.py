@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench_core.identity import Json
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
-from bench_core.plugins.returns import Returned, json_object, kind_of
+from bench_core.plugins.returns import Returned, json_object, kind_of, with_unfit
 from bench_core.plugins.stage import StageBase
 from sql_bench.types import QUESTION_FIELDS, Comparator, Evidence, Question, Variant, Verdict, VerdictKind
 
@@ -51,18 +51,22 @@ def verdict(found: Returned) -> Verdict:
         raise found.unfit(f"returned {kind_of(value)}; return Verdict(VerdictKind.CORRECT), WRONG or UNDETERMINED")
     if not isinstance(value.kind, VerdictKind) or value.kind not in _DECISIONS:
         raise found.unfit(
-            f"returned a Verdict of the kind {value.kind!r}; a comparator's are "
-            "VerdictKind.CORRECT, WRONG and UNDETERMINED"
+            f"returned a Verdict whose kind is {kind_of(value.kind)}; give VerdictKind.CORRECT, WRONG or UNDETERMINED, "
+            "which are a comparator's"
         )
     if not isinstance(value.figures, Mapping):
-        raise found.unfit(f"gave {kind_of(value.figures)} as figures; give a mapping name -> number")
+        raise found.unfit(
+            f"returned a Verdict whose figures are {kind_of(value.figures)}; give a mapping from names to numbers"
+        )
     wrong = [
         name
         for name, figure in value.figures.items()
         if not isinstance(figure, int | float) or not math.isfinite(figure)
     ]
     if wrong:
-        raise found.unfit(f"gave the figure {wrong[0]} as {value.figures[wrong[0]]!r}; give a finite number")
+        raise found.unfit(
+            f"returned a Verdict whose figure {wrong[0]} is {kind_of(value.figures[wrong[0]])}; give a finite number"
+        )
     return value
 
 
@@ -70,7 +74,8 @@ def variants(found: Returned) -> frozenset[Variant]:
     """The check of `needs`."""
     value = found.value
     if not isinstance(value, frozenset | set) or not all(isinstance(item, Variant) for item in value):
-        raise found.unfit(f"is {kind_of(value)}; it must be a frozenset of sql_bench.types.Variant")
+        wrong = with_unfit(value, lambda item: isinstance(item, Variant)) if isinstance(value, set | frozenset) else ""
+        raise found.unfit(f"is {kind_of(value)}{wrong}; it must be a frozenset of sql_bench.types.Variant")
     return frozenset(value)
 
 
@@ -78,7 +83,9 @@ def question_fields(found: Returned) -> frozenset[str]:
     """The check of `question_fields`."""
     value = found.value
     if not isinstance(value, frozenset | set) or not value <= QUESTION_FIELDS:
-        raise found.unfit(f"is {kind_of(value)}; it must be a frozenset of {', '.join(sorted(QUESTION_FIELDS))}")
+        unknown = sorted(map(repr, value - QUESTION_FIELDS)) if isinstance(value, set | frozenset) else []
+        holds = f" with {unknown[0]} in it" if unknown else ""
+        raise found.unfit(f"is {kind_of(value)}{holds}; it must be a frozenset of {', '.join(sorted(QUESTION_FIELDS))}")
     return frozenset(value)
 
 
@@ -90,6 +97,7 @@ COMPARATORS = Family(
         "biomedsql": "sql_bench.comparators.biomedsql:BiomedSqlComparator",
     },
     group="sql_bench.comparators",
+    used="sql-bench run -c {}",
     contract=Contract(
         protocol=Comparator,
         base=ComparatorBase,

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench_core.errors import UserError
 from sql_bench.types import Column, IdentifierRule, Row
 
 _NUMBER_AT_END = re.compile(r"\d+$")
@@ -42,7 +41,7 @@ def identifier_columns(
     if rule is None:
         return []
     names = {name.casefold() for name in rule.columns}
-    pattern = _compiled(rule.pattern)
+    pattern = None if rule.pattern is None else re.compile(rule.pattern)
     found = []
     for position, column in enumerate(columns):
         values = [row[position] for row in rows if row[position] is not None]
@@ -56,12 +55,3 @@ def _all_match(values: Sequence[object], pattern: re.Pattern[str] | None) -> boo
     if pattern is None or not values:
         return False
     return all(isinstance(value, str) and pattern.fullmatch(value) is not None for value in values)
-
-
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    try:
-        return None if pattern is None else re.compile(pattern)
-    except re.error as error:
-        raise UserError(
-            f"The dataset's identifier pattern {pattern!r} is no regular expression: {error}; correct it in the card."
-        ) from error

@@ -62,7 +62,7 @@ def check_tables(dataset: SqlDataset) -> tuple[Path, Schema | None]:
     """Where a dataset's own tables are and what types are declared for them; no table is read.
 
     Raises:
-        UserError: it brings none.
+        UserError: it brings none, or names what is not there.
         BadFile: the declared types cannot be read.
     """
     if dataset.tables_dir is None:
@@ -70,6 +70,7 @@ def check_tables(dataset: SqlDataset) -> tuple[Path, Schema | None]:
             f"{dataset.card.dataset_id} brings no folder tables/; make a mirror with `sql-bench mirror import`, give "
             "it by --mirror."
         )
+    dataset.check_files()
     return dataset.tables_dir, load_schema(dataset.schema_path) if dataset.schema_path else None
 
 

@@ -9,26 +9,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from bench_core.data_use import Access, check_access
+from bench_core.data_use import Access
 from bench_core.errors import UserError
 from bench_core.identity import Json, content_hash
+from bench_core.plugins.cards import check_fields
 from bench_core.plugins.dataset_names import load_named
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.returns import Returned, kind_of, several
 from bench_core.plugins.stage import PluginBase
 from sql_bench.datasets.questions import problem_of
+from sql_bench.generators.dialect_names import check_dialect
 from sql_bench.types import ComparisonRules, Question
 
 
 @dataclass(frozen=True)
 class SqlCard:
-    """What is known of a dataset before it is read. Refuses an access that is none.
+    """What is known of a dataset before it is read.
 
     Attributes:
         dialect: sqlglot's name of the dialect that gold SQL is written in and that models are asked for.
         access: text of a `credentialed` dataset may not leave the machine unless the user says so.
         rules: what comparing its results depends on: identifier columns, safety limits.
+
+    Raises:
+        UserError: a field holds something else, or a dialect that sqlglot does not know.
     """
 
     dataset_id: str
@@ -39,7 +44,8 @@ class SqlCard:
     rules: ComparisonRules = field(default_factory=ComparisonRules)
 
     def __post_init__(self) -> None:
-        check_access(self.dataset_id, self.access)
+        check_fields(self)
+        check_dialect(self.dialect, of=self.dataset_id)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,22 @@ class SqlDataset:
         """A dataset of questions that are there already, for sources of a user's own."""
         asked = list(questions)
         return cls(card, lambda: asked, tables_dir)
+
+    def check_files(self) -> None:
+        """Refuse files that the dataset names and that are not there.
+
+        Raises:
+            UserError: names the first, and the folder in which it was looked for.
+        """
+        if self.tables_dir is not None and not self.tables_dir.is_dir():
+            raise UserError(f"{self._names('tables_dir', self.tables_dir)}, where there is no folder.")
+        files = {"schema_path": self.schema_path, **{f"predictions {name}": p for name, p in self.predictions.items()}}
+        for what, path in files.items():
+            if path is not None and not path.exists():
+                raise UserError(f"{self._names(what, path)}, where there is no file.")
+
+    def _names(self, what: str, path: Path) -> str:
+        return f"{self.card.dataset_id}: {what} is {path.absolute()}"
 
     @cached_property
     def questions(self) -> Sequence[Question]:
@@ -157,6 +179,7 @@ SOURCES = Family(
         "dir": "sql_bench.datasets.folder:FolderDatasets",
     },
     group="sql_bench.datasets",
+    used="sql-bench run -d {}/NAME",
     contract=Contract(
         protocol=SqlDatasetSource,
         base=DatasetSourceBase,

@@ -80,13 +80,10 @@ def dataset_of_folder(folder: Path, dataset_id: str, dialect: str = "") -> SqlDa
     chosen = dialect or declared.dialect
     if not dialect and declared_path.exists():
         check_dialect(chosen, declared_path)
-    identifiers = declared.identifiers
-    rules = ComparisonRules(
-        IdentifierRule(frozenset(column.lower() for column in identifiers.columns), identifiers.pattern)
-        if identifiers
-        else None,
-        frozenset(declared.safety_limits),
-    )
+    try:
+        rules = ComparisonRules(_identifier_rule(declared.identifiers), frozenset(declared.safety_limits))
+    except UserError as error:
+        raise BadFile(declared_path, str(error).rstrip(".")) from error
     tables_dir, schema_path = folder / "tables", folder / "schema.yaml"
     return SqlDataset(
         SqlCard(dataset_id, declared.title, chosen, declared.licence, declared.access, rules),
@@ -95,6 +92,12 @@ def dataset_of_folder(folder: Path, dataset_id: str, dialect: str = "") -> SqlDa
         schema_path=schema_path if schema_path.exists() else None,
         predictions=prediction_files(folder / "predictions"),
     )
+
+
+def _identifier_rule(declared: Identifiers | None) -> IdentifierRule | None:
+    if declared is None:
+        return None
+    return IdentifierRule(frozenset(column.lower() for column in declared.columns), declared.pattern)
 
 
 def access_of_tables(folder: Path) -> Access:

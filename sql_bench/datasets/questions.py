@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bench_core.plugins.returns import kind_of
-from sql_bench.types import Question
+from bench_core.plugins.returns import is_text, kind_of, with_unfit
+from sql_bench.types import ComparisonRules, Question
 
 
 def problem_of(questions: Sequence[Question]) -> str:
@@ -34,4 +34,11 @@ def _problem_of(question: Question) -> str:
             f"has golds of question {question_id} that are no tuple of texts; write golds=('SELECT …',) with the "
             "comma, or golds=() where the database cannot answer"
         )
+    if question.answer is not None and not isinstance(question.answer, str):
+        return f"has {kind_of(question.answer)} as the answer of question {question_id}; give a text or None"
+    labels = question.labels
+    if not isinstance(labels, Mapping) or with_unfit((text for label in labels.items() for text in label), is_text):
+        return f"has labels of question {question_id} that are no mapping from texts to texts"
+    if not isinstance(question.rules, ComparisonRules):
+        return f"has {kind_of(question.rules)} as the rules of question {question_id}; give ComparisonRules"
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bench_core.identity import Json
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
-from bench_core.plugins.returns import Returned, json_object, kind_of, text
+from bench_core.plugins.returns import Returned, json_object, kind_of, some_text, text
 from bench_core.plugins.stage import StageBase
 from sql_bench.generators.extraction import RULES_VERSION, extract
 from sql_bench.types import AskedQuestion, DatabaseView, Prediction, PredictionStatus, SqlGenerator
@@ -23,7 +23,11 @@ class SqlGeneratorBase(StageBase):
         return {**self.described_by_class(), "extraction": RULES_VERSION}
 
     def complete(self, question: AskedQuestion, database: DatabaseView) -> str:
-        """The model's text on a question: prose and fences around the SQL are fine."""
+        """The model's text on a question: prose and fences around the SQL are fine.
+
+        Raises:
+            NoAnswer: there is none this time, and the next run asks again.
+        """
         raise NotImplementedError
 
     def generate(self, question: AskedQuestion, database: DatabaseView) -> Prediction:
@@ -33,19 +37,39 @@ class SqlGeneratorBase(StageBase):
         )
 
 
+def completed(found: Returned) -> str:
+    """The check of `complete`: a text that says something."""
+    return some_text(
+        found,
+        f"question {found.arguments[0].question_id}",
+        "return what the model said, also that it has no answer, or raise bench_core.llm.chat.NoAnswer where it gave "
+        "none",
+    )
+
+
 def prediction(found: Returned) -> Prediction:
     """The check of `generate`: the prediction for the question that was asked, with SQL where its status says so."""
     value, question = found.value, found.arguments[0]
     if not isinstance(value, Prediction):
         raise found.unfit(f"returned {kind_of(value)}; return Prediction(question.question_id, raw, status, sql)")
     if value.question_id != question.question_id:
-        raise found.unfit(f"returned the prediction for {value.question_id} where {question.question_id} was asked")
-    if not isinstance(value.raw, str) or not isinstance(value.status, PredictionStatus):
         raise found.unfit(
-            f"gave {question.question_id} a prediction whose raw is no text or whose status is none of its"
+            f"returned the Prediction of question {value.question_id} where {question.question_id} was asked; give it "
+            "question.question_id"
         )
-    if (value.status is PredictionStatus.SQL) != bool(isinstance(value.sql, str) and value.sql.strip()):
-        raise found.unfit(f"gave {question.question_id} the status {value.status} and the sql {value.sql!r:.40}")
+    of = f"gave question {question.question_id} a Prediction whose"
+    if not isinstance(value.raw, str):
+        raise found.unfit(f"{of} raw is {kind_of(value.raw)}; give the model's whole text")
+    if not isinstance(value.status, PredictionStatus):
+        known = ", ".join(kind_of(status) for status in PredictionStatus)
+        raise found.unfit(f"{of} status is {kind_of(value.status)}; give one of {known}")
+    if value.sql is not None and not isinstance(value.sql, str):
+        raise found.unfit(f"{of} sql is {kind_of(value.sql)}; give a statement, or None where there is none")
+    has_sql = bool(value.sql and value.sql.strip())
+    if has_sql and value.status is not PredictionStatus.SQL:
+        raise found.unfit(f"{of} status is {kind_of(value.status)} and that has a statement; leave sql out")
+    if not has_sql and value.status is PredictionStatus.SQL:
+        raise found.unfit(f"{of} status is PredictionStatus.SQL and that has no statement; give one as sql")
     return value
 
 
@@ -56,10 +80,11 @@ GENERATORS = Family(
         "replay": "sql_bench.generators.replay:ReplayGenerator",
     },
     group="sql_bench.generators",
+    used="sql-bench run -g {}",
     contract=Contract(
         protocol=SqlGenerator,
         base=SqlGeneratorBase,
-        returns={"describe": json_object, "generate": prediction, "complete": text, "dialect": text},
+        returns={"describe": json_object, "generate": prediction, "complete": completed, "dialect": text},
         tests="sql_bench.testing:GeneratorContract",
         one_of=("complete", "generate"),
     ),

@@ -17,11 +17,12 @@ def dialect_names() -> frozenset[str]:
     return frozenset(member.value for member in Dialects if member.value)
 
 
-def check_dialect(dialect: str, path: Path | None = None) -> None:
+def check_dialect(dialect: str, path: Path | None = None, of: str = "") -> None:
     """Refuse a dialect sqlglot does not know.
 
     Args:
         path: the file that names it, if one does.
+        of: the dataset whose dialect it is, if it is one's.
 
     Raises:
         UserError: names the close ones.
@@ -29,4 +30,5 @@ def check_dialect(dialect: str, path: Path | None = None) -> None:
     known = sorted(dialect_names())
     if dialect not in known:
         message = f"there is no SQL dialect {dialect!r}{did_you_mean(dialect, known)}; known are {', '.join(known)}"
-        raise BadFile(path, message) if path else UserError(f"{message[0].upper()}{message[1:]}.")
+        whose = f"{of}: {message}" if of else f"{message[0].upper()}{message[1:]}"
+        raise BadFile(path, message) if path else UserError(f"{whose}.")

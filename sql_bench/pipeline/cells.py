@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench_core.data_use import NO_PERMISSION, Permission, check, is_credentialed
+from bench_core.data_use import NO_PERMISSION, Permission, is_credentialed
 from bench_core.errors import UserError
 from bench_core.identity import Json, canonical_json, identity_hash
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.described import user_files, user_source
 from bench_core.plugins.reach import reach_of
 from bench_core.results.scores import ItemScores
-from bench_core.runs.grid import Cell, Failure, Finished, attempt
+from bench_core.runs.grid import Cell, Failure, Finished
+from bench_core.runs.planning import PlannerBase
 from bench_core.runs.reporter import Reporter
 from sql_bench.databases.mirrors import check_tables, read_tables
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
@@ -96,6 +97,11 @@ class Order:
     name: str
     generator: str | None
 
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.name} on {self.dataset}"
+
     def as_text(self) -> str:
         """Canonical JSON."""
         return canonical_json(asdict(self))
@@ -106,16 +112,12 @@ class Order:
         return cls(**json.loads(text))
 
 
-class Planner:
+class Planner(PlannerBase[Order, SqlDataset]):
     """Looks at what a grid asks for, before its first cell and without running a statement."""
 
     def __init__(self, settings: CellSettings, report: Reporter) -> None:
-        self._settings, self._report = settings, report
-        self._datasets: dict[str, SqlDataset | Failure] = {}
-
-    def plan(self, orders: Sequence[Order]) -> list[Cell | Failure]:
-        """A cell for each order that can be made for all that is known, and what is wrong with the others."""
-        return [self._planned(order) for order in orders]
+        super().__init__(settings.permission, report)
+        self._settings = settings
 
     def read(self, cell: Cell) -> None:
         """Read the tables as well (`--check`).
@@ -123,24 +125,12 @@ class Planner:
         Raises:
             BenchError: what is wrong with them.
         """
-        dataset, database = self._datasets[cell.dataset], self._settings.database
+        dataset, database = self.datasets[cell.dataset], self._settings.database
         if isinstance(dataset, SqlDataset):
             read_tables(dataset, database.mirror_path, database.mirrors_dir)
 
-    def _planned(self, order: Order) -> Cell | Failure:
-        label = f"{order.name} on {order.dataset}"
-        dataset = self._dataset(order.dataset)
-        if isinstance(dataset, Failure):
-            return replace(dataset, label=label)
-        return attempt(label, lambda: self._cell(order, label, dataset), self._report, is_begun=False)
-
-    def _dataset(self, name: str) -> SqlDataset | Failure:
-        """A dataset with its questions read, or why that cannot be done; looked at once for all systems."""
-        if name not in self._datasets:
-            self._datasets[name] = attempt(name, lambda: self._readable(name), self._report, is_begun=False)
-        return self._datasets[name]
-
-    def _readable(self, name: str) -> SqlDataset:
+    def opened(self, name: str) -> SqlDataset:
+        """See `PlannerBase`."""
         dataset = load_dataset(name)
         _ = dataset.questions  # they are read, and faults in them found
         if self._settings.database.mirror_path is not None:
@@ -149,11 +139,12 @@ class Planner:
             check_tables(dataset)
         return dataset
 
-    def _cell(self, order: Order, label: str, dataset: SqlDataset) -> Cell:
+    def cell(self, order: Order, dataset: SqlDataset) -> Cell:
+        """See `PlannerBase`."""
         comparators, models = make_comparators(self._settings.comparators), self._settings.models()
         (system,) = make_systems(dataset, {order.name: str(order.generator)}, models)
         card, parts = dataset.card, (*system.reaches, *map(reach_of, comparators.values()))
-        check(label, card.dataset_id, card.access, parts, self._settings.permission)
+        self.check_use(order.label, card.dataset_id, card.access, parts)
         described: dict[str, Json] = {
             "system": dict(system.generator.describe()),
             "user_source": user_source(system.generator),
@@ -161,11 +152,11 @@ class Planner:
         golds = f"gold SQL of {order.dataset}"
         missing = system.generator.missing_requirement()
         if missing:
-            raise UserError(f"{label}: {missing}.")
+            raise UserError(f"{order.label}: {missing}.")
         models.check_keys()
         closed = is_credentialed(card.access)
         return Cell(
-            label=label,
+            label=order.label,
             dataset=order.dataset,
             text=order.as_text(),
             makes=f"predictions {order.dataset} {identity_hash(described)}",

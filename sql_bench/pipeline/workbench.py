@@ -8,9 +8,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bench_core.data_use import NO_PERMISSION, Permission, close_to_others, readable_by_its_owner_only
+from bench_core.data_use import (
+    NO_PERMISSION,
+    Permission,
+    Reach,
+    check_local_classes,
+    close_to_others,
+    readable_by_its_owner_only,
+)
 from bench_core.errors import UserError
 from bench_core.llm.stage_models import LanguageModelSettings, Modelled, create_with_model
+from bench_core.plugins.reach import reach_of
 from bench_core.plugins.registry import StageSpec
 from bench_core.results.scores import ItemScores
 from bench_core.runs.grid import Failure, attempt
@@ -111,6 +119,25 @@ def _make_system(dataset: SqlDataset, name: str, text: str, models: LanguageMode
     return System(name, modelled.stage, modelled.client, modelled.n_at_once)
 
 
+def named_systems(
+    bench: Bench,
+    specs: Mapping[str, str],
+    models: LanguageModelSettings | None = None,
+    further: Iterable[Reach] = (),
+) -> list[System]:
+    """The systems of a command on one dataset, as `make_systems`.
+
+    Args:
+        further: where other parts of what is to run send text.
+
+    Raises:
+        UserError: the user says of a class that it keeps text here, and nothing that is to run is called so.
+    """
+    systems = make_systems(bench.dataset, specs, models)
+    check_local_classes([*(reach for system in systems for reach in system.reaches), *further], bench.permission)
+    return systems
+
+
 def make_comparators(texts: Iterable[str]) -> dict[str, Comparator]:
     """Comparators by the names tables show; `answer` where none is named."""
     return {text: COMPARATORS.create(StageSpec.parse(text)) for text in (tuple(texts) or ("answer",))}
@@ -145,7 +172,8 @@ def run_systems(
         The rows of a table, by comparator, then by system; and what could not be compared.
     """
     made = make_comparators(comparators)
-    by_system = [run_system(bench, system, made) for system in make_systems(bench.dataset, systems, models)]
+    named = named_systems(bench, systems, models, map(reach_of, made.values()))
+    by_system = [run_system(bench, system, made) for system in named]
     scores = [scores for found in by_system for scores in found.scores]
     return (
         [found for name in made for found in scores if found.rule == name],

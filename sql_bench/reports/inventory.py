@@ -18,7 +18,7 @@ from sql_bench.mirror.mirror import Mirror, open_mirror
 from sql_bench.pipeline.bench import KIND
 from sql_bench.reports.glossary import measures_kind, verdicts_kind
 from sql_bench.testing import ComparatorContract, DatasetSourceContract, GeneratorContract
-from sql_bench.types import SqlGenerator
+from sql_bench.types import IdentifierRule, SqlGenerator
 
 _PACKAGES = {
     "duckdb": ("duckdb", "pip install biomed-bench"),
@@ -30,14 +30,14 @@ _PACKAGES = {
 def stage_families() -> Sequence[FamilyWords]:
     """The families of stages a user may name or write."""
     return (
-        FamilyWords(GENERATORS, "generators", "generate", _generator, GeneratorContract, model_facts),
-        FamilyWords(COMPARATORS, "comparators", "compare", COMPARATORS.create, ComparatorContract, described=True),
+        FamilyWords(GENERATORS, "generators", _generator, GeneratorContract, model_facts),
+        FamilyWords(COMPARATORS, "comparators", COMPARATORS.create, ComparatorContract, described=True),
     )
 
 
 def contract_families() -> Sequence[FamilyWords]:
     """The families whose members `doctor` checks: stages, and sources of datasets."""
-    return (*stage_families(), FamilyWords(SOURCES, "datasets", "load", SOURCES.create, DatasetSourceContract))
+    return (*stage_families(), FamilyWords(SOURCES, "datasets", SOURCES.create, DatasetSourceContract))
 
 
 def kinds(results_dir: Path) -> Sequence[Kind]:
@@ -76,13 +76,20 @@ def _dataset_details(dataset: SqlDataset) -> Details:
         ("access", card.access),
         ("questions", len(dataset.questions)),
         ("with gold SQL", answerable),
-        ("identifiers", sorted(rules.identifiers.columns) if rules.identifiers else "none declared"),
+        ("identifiers", _identifiers(rules.identifiers)),
         ("safety limits", sorted(rules.safety_limits)),
         ("predictions", ", ".join(dataset.predictions) or "none"),
         ("tables", dataset.tables_dir.name if dataset.tables_dir else "none: give a mirror by --mirror"),
         *dataset.identity.items(),
     ]
     return Details(card.dataset_id, facts)
+
+
+def _identifiers(rule: IdentifierRule | None) -> str:
+    if rule is None:
+        return "none declared"
+    pattern = [] if rule.pattern is None else [f"columns whose values all match {rule.pattern}"]
+    return ", ".join([*sorted(rule.columns), *pattern]) or "none declared"
 
 
 def _mirror_details(name: str) -> Table | None:

@@ -26,7 +26,7 @@ def test_a_file_becomes_a_frozen_model(tmp_path):
     ("content", "message"),
     [
         ("names: [x]\ninner:\n  depth: deep\n", r"a\.yaml, line 3: inner\.depth: "),
-        ("names: [x]\n\nextra: 1\n", r"a\.yaml, line 3: extra: "),
+        ("names: [x]\n\nextra: 1\n", r"a\.yaml, line 3: there is no field extra; known are "),
         ("inner: {depth: 1}\n", r"a\.yaml, line 1: names: Field required"),
         ("names: [x\n", r"a\.yaml, line \d: this is not YAML"),
         ("", r"a\.yaml: the file: "),

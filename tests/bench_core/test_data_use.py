@@ -14,6 +14,8 @@ from bench_core.data_use import (
     Reach,
     check,
     check_export,
+    check_local_classes,
+    hosts_of,
     readable_by_its_owner_only,
     recorded_access,
     recorded_use,
@@ -57,6 +59,32 @@ def test_credentialed_text_is_closed_by_default(reaches, permission, refused):
     with pytest.raises(UserError, match="dir/notes is credentialed") as error:
         check("a system", "dir/notes", "credentialed", reaches, permission)
     assert refused in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("named", "there_are"),
+    [
+        (("Silen",), "--is-local Silen: no class of what is to run is called so; those that do not say so .* a:Silent"),
+        (("b:Silent",), "--is-local b:Silent: no class"),
+        (("Here", "Hero"), "--is-local Hero: no class"),
+        (("Silent", "a:Here", "a:Away"), ""),
+        ((), ""),
+    ],
+)
+def test_a_class_that_is_said_to_be_local_is_one_of_those_that_run(named, there_are):
+    if not there_are:
+        check_local_classes([HERE, AWAY, SILENT], Permission(local_classes=named))
+        return
+    with pytest.raises(UserError, match=there_are):
+        check_local_classes([HERE, AWAY, SILENT], Permission(local_classes=named))
+
+
+def test_a_refusal_names_the_hosts_of_endpoints_and_no_secret():
+    described = {"over": [{"endpoint": "https://llm.example.org/v1/s3cret"}], "endpoint": "https://a.org/v1?sha256=0"}
+    reach = Reach("a:Away", True, hosts=hosts_of(described))
+    with pytest.raises(UserError, match=r"\(by a:Away at a.org, llm.example.org\)") as error:
+        check("dense,endpoint=https://a.org/v1?key=s3cret", "dir/notes", "credentialed", [reach], NO_PERMISSION)
+    assert "s3cret" not in str(error.value) and "dense,endpoint=https://a.org would" in str(error.value)
 
 
 @pytest.mark.parametrize("access", ["Credentialed", "credentialled", "Public", "private", "", None])

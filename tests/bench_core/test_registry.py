@@ -125,16 +125,35 @@ def test_a_class_in_a_file_is_loaded_and_built(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
-        ("x = 1\ny = 1 / 0\n", "Mine", r"ZeroDivisionError.*\(line 2\)"),
-        ("class Mine:\n  def\n", "Mine", r"SyntaxError.*\(line 2\)"),
+        (
+            "x = 1\ny = 1 / 0\n",
+            "Mine",
+            r"mine.py cannot be imported: ZeroDivisionError: [\w ]+ \(\S+mine.py, line 2\)\.$",
+        ),
+        ("class Mine:\n  def\n", "Mine", r"mine.py cannot be imported: SyntaxError: [\w ]+ \(\S+mine.py, line 2\)\.$"),
+        ("import os\nimport no_such\n", "Mine", r"No module named 'no_such' \(\S+mine.py, line 2\)\.$"),
+        ("import json\nimport beside\n", "Mine", r"SyntaxError: [\w ]+ \(\S+beside.py, line 1\)\.$"),
+        (
+            "from bench_core.plugins.registry import StageSpec\n\nStageSpec.parse('a,b')\n",
+            "Mine",
+            r"cannot be imported: 'a,b': b has no value; write a,b=VALUE \(\S+mine.py, line 3\)\.$",
+        ),
         ("class Mine: ...\n", "Mime", r"no class 'Mime' \(did you mean Mine\?\)"),
     ],
 )
 def test_a_broken_file_says_where(tmp_path: Path, content, name, message):
     file = tmp_path / "mine.py"
     file.write_text(content)
+    (tmp_path / "beside.py").write_text("def\n")
     with pytest.raises(UserError, match=message):
         FAMILY.load(f"{file}:{name}")
+
+
+def test_a_broken_module_says_where(tmp_path: Path, monkeypatch):
+    (tmp_path / "a_broken_module.py").write_text("import json\n\nimport no_such_module\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match=r"No module named 'no_such_module' \(\S+a_broken_module.py, line 3\)\.$"):
+        FAMILY.load("a_broken_module:Mine")
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path):

@@ -126,7 +126,7 @@ def test_a_class_that_says_nothing_is_refused_until_the_user_speaks_for_it(here,
         system = system.format(url=server.base_url)
         for other in ((), ("--is-local", "Other"), ("--allow-remote-for-credentialed", "Azure; none")):
             refused = run(system, "--cache", "cache", *other, code=2)
-            assert f"--is-local {cls}" in refused.stderr and not Path("results/retrieval").exists()
+            assert cls in refused.stderr and "--is-local" in refused.stderr and not Path("results/retrieval").exists()
         assert server.requests == []
         run(system, "--cache", "cache", "--is-local", cls)
         run(system, "--cache", "cache", dataset="dir:notes")  # public data is not held back

@@ -364,7 +364,11 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(here, mirrors, arguments, mes
             "dialect: oracel\n",
             "set/dataset.yaml: there is no SQL dialect 'oracel' (did you mean oracle?)",
         ),
-        ("dataset.yaml", "dialekt: duckdb\n", "set/dataset.yaml, line 1: dialekt"),
+        (
+            "dataset.yaml",
+            "dialekt: duckdb\n",
+            "set/dataset.yaml, line 1: there is no field dialekt (did you mean dialect?)",
+        ),
         ("tables/drugs.csv", "name,year\nmetformin\n", "set/tables/drugs.csv, line 2: "),
         ("mine.jsonl", '{"question_id": "z", "sql": "SELECT 1"}\n', "set/mine.jsonl, line 1: question z is not among"),
         (
