@@ -12,6 +12,8 @@ from typing import TextIO
 import click
 
 from bench_core.characters import printable, printable_lines
+from bench_core.errors import UserError
+from bench_core.results.explanation import Explanation
 from bench_core.results.tables import Format, Table
 from bench_core.results.terminal import wrapped
 
@@ -59,14 +61,30 @@ def print_table(table: Table, form: Format) -> None:
     view = chosen_view()
     if view.columns:
         table = table.with_columns(view.columns)
-    width = _terminal_width(sys.stdout)
-    styled = width is not None and os.environ.get("TERM") != "dumb"
-    text = table.render(form, None if view.wide else width, styled)
-    # CSV has texts as they are; on a terminal alone what would be acted on is written out.
-    _write(printable_lines(text) if form == "csv" and width is not None else text, err=False)
+    _print_rendered(table, form, view.wide)
     if form == "csv":
         for note in table.notes:
             say(note)
+
+
+def print_explanation(explanation: Explanation, form: Format) -> None:
+    """Write an explanation to standard output; on a terminal the form `rich` keeps to its width.
+
+    Raises:
+        UserError: the user asked for columns, which an explanation has none of.
+    """
+    view = chosen_view()
+    if view.columns:
+        raise UserError("--columns chooses among the columns of a table, and an explanation is none; leave it out.")
+    _print_rendered(explanation, form, view.wide)
+
+
+def _print_rendered(content: Table | Explanation, form: Format, is_wide: bool) -> None:
+    width = _terminal_width(sys.stdout)
+    styled = width is not None and os.environ.get("TERM") != "dumb"
+    text = content.render(form, None if is_wide else width, styled)
+    # CSV has texts as they are; on a terminal alone what would be acted on is written out.
+    _write(printable_lines(text) if form == "csv" and width is not None else text, err=False)
 
 
 def print_line(text: str) -> None:

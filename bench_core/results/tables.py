@@ -56,6 +56,7 @@ class Table:
 
     Attributes:
         groups: names of the columns whose values make a group: the best of each is shown in bold (`Column.best`).
+        missing: what people read in a cell without a value, where that is not a dash.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = field(default_factory=tuple)
     groups: Sequence[str] = ()
+    missing: str = ""
 
     def __post_init__(self) -> None:
         wrong = [row for row in self.rows if len(row) != len(self.columns)]
@@ -116,9 +118,12 @@ class Table:
         return replace(self, columns=[self.columns[index] for index in shown], rows=rows, notes=notes)
 
     def text_rows(self, missing: str) -> list[list[str]]:
-        """The cells as people read them; `missing` stands for a cell without a value."""
+        """The cells as people read them; `missing` stands for a cell without a value where the table says nothing."""
         return [
-            [_text(cell, column.decimals, missing) for cell, column in zip(row, self.columns, strict=True)]
+            [
+                _text(cell, column.decimals, self.missing or missing)
+                for cell, column in zip(row, self.columns, strict=True)
+            ]
             for row in self.rows
         ]
 

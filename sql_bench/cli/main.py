@@ -6,6 +6,7 @@ import click
 
 from bench_core.cli.cache import cache_group
 from bench_core.cli.group import BenchGroup
+from sql_bench.cli.explaining import explain
 from sql_bench.cli.inventory import doctor, list_command, runs, show
 from sql_bench.cli.mirror import mirror
 from sql_bench.cli.query import query
@@ -24,7 +25,7 @@ main.add_sections(
     {
         "See what there is": [list_command, show, doctor],
         "Prepare": [mirror, query],
-        "Run and score": [run, score, table, compare],
+        "Run and score": [run, score, table, compare, explain],
         "Stage by stage": [generate, execute],
         "Keep": [runs, cache_group()],
     }

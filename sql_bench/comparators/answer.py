@@ -84,11 +84,7 @@ class AnswerComparator(ComparatorBase):
             return Verdict(
                 VerdictKind.CORRECT, figures=_figures(rows=True, as_set=True, any_order=True, n_extra_columns=0)
             )
-        gold_side, predicted_side = self._sides(gold, predicted, question)
-        matches = [
-            self._match(reading, gold, predicted, question)
-            for reading in readings(gold_side, predicted_side, self.unordered)
-        ]
+        matches = self.matches(gold, predicted, question)
         n_extra = max(0, len(predicted.as_written.columns) - len(gold.as_written.columns))
         order = MemberOrder.of(gold.as_written, predicted.as_written, self.members)
         try:
@@ -127,7 +123,13 @@ class AnswerComparator(ComparatorBase):
                 return Verdict(VerdictKind.WRONG, Difference.ORDER_ONLY, _MEMBERS_IN_ANOTHER_ORDER, figures)
         return None
 
-    def _sides(self, gold: Evidence, predicted: Evidence, question: Question) -> tuple[Side, Side]:
+    def matches(self, gold: Evidence, predicted: Evidence, question: Question) -> list[Match]:
+        """The ways to hold them against each other; the first that agrees decides, else the first says why not."""
+        sides = self.sides(gold, predicted, question)
+        return [self._match(reading, gold, predicted, question) for reading in readings(*sides, self.unordered)]
+
+    def sides(self, gold: Evidence, predicted: Evidence, question: Question) -> tuple[Side, Side]:
+        """Both sides' rows, LIMITs that do not count taken off."""
         ignored = ignored_limits(question)
         gold_side = read_side(gold, ignored)
         if self.told_limit is not None and gold_side.cut is False:

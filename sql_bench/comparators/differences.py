@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sql_bench.comparators.assignment import Repeats
 from sql_bench.comparators.match import Match, contained
@@ -36,7 +36,7 @@ def name_difference(match: Match) -> NamedDifference:
     limits_allow = if_right.kind is not VerdictKind.WRONG or if_right.difference is Difference.ORDER_ONLY
     as_set = if_right.kind is not VerdictKind.WRONG and _answer(match.agrees_as_set)
     if anchored and _answer(match.rows_agree):
-        if _answer(_loosely_typed(match).agrees):
+        if _answer(match.loosely_typed().agrees):
             return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values", rows_agree=True)
         detail = plan.missing or "a column of gold's is not there"
         return NamedDifference(Difference.COLUMNS, detail, rows_agree=True, agrees_as_set=as_set)
@@ -50,7 +50,7 @@ def name_difference(match: Match) -> NamedDifference:
     if limits_allow and _answer(lambda: match.rows_agree(repeats=Repeats.FREE)):
         detail = f"the same rows another number of times, {_count(match)}"
         return NamedDifference(Difference.DUPLICATES_ONLY, detail, agrees_as_set=as_set)
-    if _answer(_loosely_typed(match).rows_agree):
+    if _answer(match.loosely_typed().rows_agree):
         return NamedDifference(Difference.TYPE_ONLY, "equal but for the types of values")
     if _answer(match.identifiers_agree):
         return NamedDifference(Difference.VALUES, "the right identifiers beside other values")
@@ -64,13 +64,6 @@ def _answer(question: Callable[[], bool]) -> bool:
         return question()
     except BudgetSpent:
         return False
-
-
-def _loosely_typed(match: Match) -> Match:
-    rules = replace(
-        match.rules, numbers_as_text=True, dates_as_text=True, booleans_as_numbers=True, dates="as_instants"
-    )
-    return match.under(rules)
 
 
 def _has_fewer_rows(match: Match) -> bool:

@@ -130,6 +130,12 @@ class Match:
         """Whether any of gold's columns, by itself, is there."""
         return any(self._finds([slot], self.repeats, in_order=False) for slot in self.plan.all_slots)
 
+    def loosely_typed(self) -> Match:
+        """The same where texts, numbers, booleans and dates that are written alike are equal."""
+        return self.under(
+            replace(self.rules, numbers_as_text=True, dates_as_text=True, booleans_as_numbers=True, dates="as_instants")
+        )
+
     def under(self, rules: ValueRules) -> Match:
         """The same with other rules for values."""
         return replace(self, rules=rules)

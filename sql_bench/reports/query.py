@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bench_core.errors import BenchError, UserError
 from bench_core.results.tables import Cell, Column, Table
+from sql_bench.reports.result_tables import unique_names
 from sql_bench.types import ExecutionResult, Limits, Outcome, SqlBackend, Value
 
 
@@ -25,25 +24,13 @@ def query_table(sql: str, backend: SqlBackend, limits: Limits) -> Table:
 
 
 def _table(result: ExecutionResult) -> Table:
-    keys = _unique([column.name for column in result.columns])
+    keys = unique_names([column.name for column in result.columns])
     columns = [
         Column(key, f"{column.name} {column.type}", decimals=6)
         for key, column in zip(keys, result.columns, strict=True)
     ]
     rows = [[_cell(value) for value in row] for row in result.rows]
     return Table(f"{len(rows)} rows", columns, rows)
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """Names for JSON's fields: of equal ones the second is `a_2`, and so on."""
-    keys: list[str] = []
-    for name in names:
-        key, number = name, 1
-        while key in keys:
-            number += 1
-            key = f"{name}_{number}"
-        keys.append(key)
-    return keys
 
 
 def _cell(value: Value) -> Cell:
