@@ -108,6 +108,10 @@ class Executions:
         keyed = runs[Variant.WITH_SORT_KEYS] or _window(as_written, longer)
         return Evidence(as_written, keyed, runs[Variant.WITHOUT_LIMIT], longer)
 
+    def has(self, item: str, sql: str) -> bool:
+        """Whether an item was executed, and its statement is this one."""
+        return self._stored.has((item, _WRITTEN), {"sql": sql})
+
     def ran(self, item: str) -> ExecutionResult:
         """An item's result as written, without its rows.
 

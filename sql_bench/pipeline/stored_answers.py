@@ -17,7 +17,7 @@ from sql_bench.generators.predictions import PREDICTIONS
 from sql_bench.pipeline.executions import Executions, gold_item
 from sql_bench.pipeline.stored_verdicts import stored_verdicts, verdicts_of
 from sql_bench.scoring.metrics import QuestionVerdict
-from sql_bench.types import Evidence, ExecutionResult, Outcome, Prediction, PredictionStatus, Question, Variant
+from sql_bench.types import Evidence, ExecutionResult, Outcome, Prediction, PredictionStatus, Question
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,10 @@ def _executions(folder: Path, tell: Tell) -> Executions:
 
 
 def _run_of(executions: Executions, item: str, sql: str) -> tuple[ExecutionResult | None, Evidence | None]:
-    written = executions.stored(item, sql, Variant.AS_WRITTEN)
-    if written is None or written.outcome is not Outcome.OK:
-        return written, None
-    return written, executions.evidence(item)
+    if not executions.has(item, sql):
+        return None, None
+    ran = executions.ran(item)
+    if ran.outcome is not Outcome.OK:
+        return ran, None
+    evidence = executions.evidence(item)
+    return evidence.as_written, evidence

@@ -16,7 +16,7 @@ from sql_bench.pipeline.stored_answers import GoldAnswer, StoredAnswer
 from sql_bench.types import Comparator, Difference, Evidence, Question, Verdict, VerdictKind, best_verdict
 
 MOST_SHOWN = 5
-"""Rows, cells and repeated rows of each kind (SQL.md rule 4.7)."""
+"""Rows, cells and repeated rows of each kind."""
 
 
 @dataclass(frozen=True)
