@@ -12,7 +12,8 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -67,11 +68,18 @@ def move_synced(written: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def gzip_bytes(content: bytes) -> bytes:
-    """Gzip without a time stamp or a name: the same content gives the same bytes."""
+def gzip_bytes(pieces: Iterable[bytes]) -> bytes:
+    """Gzip of pieces one after another, without a time stamp or a name: the same content gives the same bytes.
+
+    A piece is compressed while the next one is made; large pieces are best, and the cuts between them change nothing.
+    """
     buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0, compresslevel=6) as file:
-        file.write(content)
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0, compresslevel=6) as file,
+        ThreadPoolExecutor(1) as compressing,
+    ):
+        for done in [compressing.submit(file.write, piece) for piece in pieces]:
+            done.result()
     return buffer.getvalue()
 
 

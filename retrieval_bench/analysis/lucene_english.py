@@ -6,11 +6,14 @@ import re
 import string
 from collections.abc import Mapping
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from bench_core.identity import Json
 from retrieval_bench.analysis import porter
 from retrieval_bench.analysis.memo import Memo
-from retrieval_bench.analysis.word_breaks import MAX_UNITS, words
+from retrieval_bench.analysis.word_breaks import MAX_UNITS, belongs_to_words, words
+
+if TYPE_CHECKING:
+    from bench_core.identity import Json
 
 STOP_WORDS = frozenset(
     {
@@ -24,6 +27,7 @@ STOP_WORDS = frozenset(
 _POSSESSIVES = tuple(f"{apostrophe}{s}" for apostrophe in "'\u2019\uff07" for s in "sS")
 _NARROW_NO_BREAK_SPACE = "\u202f"
 _ASCII_PUNCTUATION = string.punctuation.replace("_", "")  # but for the one that belongs to the words beside it
+_ASCII_SPACED = str.maketrans({chr(code): " " for code in range(128) if not belongs_to_words(chr(code))})
 _SPACES = re.compile(r"[^\S\u202f]+")
 
 
@@ -51,9 +55,10 @@ class LuceneEnglishAnalyzer:
         """The terms of one of the `chunks` of a text; for whoever remembers them in a form of their own."""
         # Most chunks are one word of ASCII letters and digits between punctuation, and need no rules.
         core = chunk.strip(_ASCII_PUNCTUATION)
-        one_word = core.isalnum() and chunk.isascii() and len(core) <= MAX_UNITS
-        terms = map(self._word_terms.__getitem__, (core,) if one_word else words(chunk))
-        return [term for term in terms if term]
+        if core.isalnum() and chunk.isascii() and len(core) <= MAX_UNITS:
+            term = self._word_terms[core]
+            return [term] if term else []
+        return [term for word in _words(chunk) if (term := self._word_terms[word])]
 
 
 def chunks(text: str) -> list[str]:
@@ -61,9 +66,22 @@ def chunks(text: str) -> list[str]:
     return _SPACES.split(text) if _NARROW_NO_BREAK_SPACE in text else text.split()
 
 
+def _words(chunk: str) -> list[str]:
+    """As `words`, which looks only at what stands between characters that belong to no word, if all is ASCII."""
+    if not chunk.isascii():
+        return words(chunk)
+    found: list[str] = []
+    for piece in chunk.translate(_ASCII_SPACED).split(" "):
+        if piece.isalnum() and len(piece) <= MAX_UNITS:
+            found.append(piece)
+        elif piece:
+            found += words(piece)
+    return found
+
+
 def _term(word: str) -> str:
     """The term of a word, empty for a stop word."""
-    if word.endswith(_POSSESSIVES):
+    if word[-1] in "sS" and word.endswith(_POSSESSIVES):
         word = word[:-2]
     lowered = _lowered(word)
     return "" if lowered in STOP_WORDS else _stemmed(lowered)
@@ -71,12 +89,14 @@ def _term(word: str) -> str:
 
 def _lowered(word: str) -> str:
     """Each code point by itself, as Character.toLowerCase: İ is i without a dot above, and no Σ is a final one."""
+    if word.isascii():
+        return word.lower()
     return word.replace("İ", "i").replace("Σ", "σ").lower()
 
 
 def _stemmed(word: str) -> str:
     """Lucene stems UTF-16 units, so that a code point past U+FFFF counts as two letters."""
-    if not word or max(word) <= "\uffff":
+    if word.isascii() or max(word) <= "\uffff":
         return porter.stem(word)
     units = memoryview(word.encode("utf-16-le")).cast("H")
     stem = porter.stem("".join(map(chr, units)))

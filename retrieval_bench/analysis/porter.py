@@ -19,11 +19,12 @@ class _Kinds(dict[int, str]):
 
 _KINDS = _Kinds({ord(vowel): "v" for vowel in "aeiou"})
 
-_Endings = Mapping[str, Sequence[tuple[str, str]]]
-"""Endings and their replacements, longest first, by their last two letters: one look settles most words."""
+_Endings = Sequence[tuple[str, str]]
+"""Endings and their replacements, longest first."""
 
 
-def _endings(replacements: Mapping[str, str]) -> _Endings:
+def _endings(replacements: Mapping[str, str]) -> Mapping[str, _Endings]:
+    """By their last two letters: one look settles most words."""
     by_last_letters: dict[str, list[tuple[str, str]]] = {}
     for ending in sorted(replacements, key=len, reverse=True):
         by_last_letters.setdefault(ending[-2:], []).append((ending, replacements[ending]))
@@ -51,15 +52,20 @@ def stem(word: str) -> str:
     """The stem of a lower-case word; letters other than a, e, i, o, u and y count as consonants."""
     if len(word) <= 2:
         return word
-    word = _without_plural(word)
-    word = _without_participle(word)
-    if word.endswith("y") and "v" in _kinds(word[:-1]):
+    # Each step is entered only by words whose last letters it may change.
+    if word[-1] == "s":
+        word = _without_plural(word)
+    if word[-1] in "dg":
+        word = _without_participle(word)
+    if word[-1] == "y" and "v" in _kinds(word[:-1]):
         word = word[:-1] + "i"
-    word = _replaced(word, _STEP_2, more_than=0)
-    word = _replaced(word, _STEP_3, more_than=0)
-    if not word.endswith("ion") or word.endswith(("sion", "tion")):
-        word = _replaced(word, _STEP_4, more_than=1)
-    return _without_final_e(word)
+    if endings := _STEP_2.get(word[-2:]):
+        word = _replaced(word, endings, more_than=0)
+    if endings := _STEP_3.get(word[-2:]):
+        word = _replaced(word, endings, more_than=0)
+    if (endings := _STEP_4.get(word[-2:])) and (not word.endswith("ion") or word.endswith(("sion", "tion"))):
+        word = _replaced(word, endings, more_than=1)
+    return _without_final_e(word) if word[-1] in "el" else word
 
 
 def _kinds(word: str) -> str:
@@ -88,10 +94,10 @@ def _ends_like_hop(word: str) -> bool:
 
 
 def _without_plural(word: str) -> str:
-    """Step 1a."""
+    """Step 1a, of a word that ends in s."""
     if word.endswith(("sses", "ies")):
         return word[:-2]
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+    return word if word.endswith("ss") else word[:-1]
 
 
 def _without_participle(word: str) -> str:
@@ -115,7 +121,7 @@ def _with_ending_repaired(word: str) -> str:
 
 def _replaced(word: str, endings: _Endings, more_than: int) -> str:
     """Steps 2 to 4: the longest of the endings replaced, if the measure of what stands before it allows it."""
-    for ending, replacement in endings.get(word[-2:], ()):
+    for ending, replacement in endings:
         if word.endswith(ending):
             rest = word[: -len(ending)]
             return rest + replacement if _measure(rest) > more_than else word

@@ -82,6 +82,11 @@ def words(chunk: str) -> list[str]:
     return [chunk[start:end] for start, end in spans]
 
 
+def belongs_to_words(character: str) -> bool:
+    """Whether a word may hold the character; one that none may hold ends the word before it."""
+    return _class_codes[character] != _NO_CLASS
+
+
 def _careful_spans(chunk: str, classes: str) -> Iterator[tuple[int, int]]:
     """As `_LONGEST.finditer`, but no word of more than MAX_UNITS, and the longer one where an emoji letter starts two.
 

@@ -2,8 +2,8 @@
 
 | file              | holds                                                                   |
 |-------------------|-------------------------------------------------------------------------|
-| `order.npy`       | which document each row belongs to (`BatchPlan`)                        |
-| `batch_ends.npy`  | which documents are encoded together                                    |
+| `order.npy`       | which text each row belongs to (`BatchPlan`)                            |
+| `batch_ends.npy`  | which texts are encoded together                                        |
 | `vectors.bin`     | the rows, ready for the inner product                                   |
 | `vectors.json`    | their dimension, precision and greatest length; written when all is done |
 """
@@ -39,14 +39,14 @@ class CorpusVectors:
     """A corpus as vectors.
 
     Attributes:
-        rows: (n_documents, dim), in the order of the plan.
-        documents: (n_documents,) int64, the document of each row.
+        rows: (n_rows, dim), in the order of the plan.
+        texts: (n_rows,) int64, the number of the text of each row.
         greatest_norm: the length of the longest row, by which rounding errors are bounded.
         n_split: batches that did not fit into memory and were encoded in parts.
     """
 
     rows: RowFile
-    documents: NDArray[np.int64]
+    texts: NDArray[np.int64]
     greatest_norm: float
     n_split: int = 0
 
@@ -86,7 +86,7 @@ class CorpusVectors:
         return cls(rows, plan.order, greatest_norm, encoding.n_split)
 
     @classmethod
-    def read(cls, folder: Path, n_documents: int) -> CorpusVectors:
+    def read(cls, folder: Path, n_texts: int) -> CorpusVectors:
         """What `encode` wrote.
 
         Raises:
@@ -98,8 +98,8 @@ class CorpusVectors:
             rows = RowFile(folder / _ROWS, shape["dim"], shape["precision"])
         except (FileNotFoundError, KeyError, TypeError) as error:
             raise BadFile(folder, f"expected the vectors of a corpus ({error}); delete the index folder") from error
-        if plan is None or not len(rows) == len(plan.order) == n_documents:
-            found = f"expected vectors of {n_documents} documents and found {len(rows)}"
+        if plan is None or not len(rows) == len(plan.order) == n_texts:
+            found = f"expected vectors of {n_texts} texts and found {len(rows)}"
             raise BadFile(folder, f"{found}; delete the index folder")
         return cls(rows, plan.order, shape["greatest_norm"])
 

@@ -35,11 +35,11 @@ def canonical_order(ranked: RankedList, k: int) -> list[tuple[str, float]]:
         kept = np.flatnonzero(scores >= threshold).tolist()
         if len({doc_ids[i] for i in kept}) >= k:
             doc_ids, scores = [doc_ids[i] for i in kept], scores[kept]
+    ordered = sorted(zip(scores.tolist(), doc_ids, strict=True), reverse=True)
     best: dict[str, float] = {}
-    for doc_id, score in zip(doc_ids, scores.tolist(), strict=True):
-        if score > best.get(doc_id, -np.inf) or doc_id not in best:
-            best[doc_id] = score
-    return sorted(best.items(), key=lambda item: (item[1], item[0]), reverse=True)[:k]
+    for score, doc_id in ordered:
+        best.setdefault(doc_id, score)
+    return list(best.items())[:k]
 
 
 def without(ranked: RankedList, doc_ids: Collection[str]) -> RankedList:

@@ -7,7 +7,7 @@ are separated by single tabs when written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -54,14 +54,22 @@ def read_run(path: Path, has_comments: bool = True) -> RunScores:
 
 def run_bytes(run: Run, tag: str) -> bytes:
     """A run as a gzipped TREC file; scores are written so that their float32 values come back exactly."""
+    rankings = list(run.items())
+    starts = range(0, len(rankings), _QUERIES_A_PIECE)
+    return gzip_bytes(_run_lines(rankings[start : start + _QUERIES_A_PIECE], tag) for start in starts)
+
+
+def _run_lines(rankings: Iterable[tuple[str, Sequence[tuple[str, float]]]], tag: str) -> bytes:
     import numpy as np
 
-    lines = [
-        f"{query_id}\tQ0\t{doc_id}\t{rank}\t{np.float32(score)!s}\t{tag}\n"
-        for query_id, ranking in run.items()
-        for rank, (doc_id, score) in enumerate(ranking, start=1)
-    ]
-    return gzip_bytes("".join(lines).encode())
+    lines = []
+    for query_id, ranking in rankings:
+        scores = np.array([score for _, score in ranking], dtype=np.float32).astype(str).tolist()
+        lines += [
+            f"{query_id}\tQ0\t{doc_id}\t{rank}\t{score}\t{tag}\n"
+            for rank, ((doc_id, _), score) in enumerate(zip(ranking, scores, strict=True), start=1)
+        ]
+    return "".join(lines).encode()
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
@@ -137,6 +145,8 @@ def check_known(qrels: Qrels, query_ids: Iterable[str], qrels_path: Path) -> Non
 
 
 _RUN_COLUMNS = 6
+# Written at once, so that they are compressed while the next are made: at 100 documents each about a megabyte.
+_QUERIES_A_PIECE = 200
 # The second column, which trec_eval does not read, as test collections and run files write it.
 _ITERATIONS = ("0", "Q0", "q0")
 _HEADER_BEGINS = ("query-id", "query_id", "qid", "q_id", "topic_id", "topic")

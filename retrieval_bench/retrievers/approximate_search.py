@@ -19,7 +19,7 @@ from bench_core.identity import identity_hash
 from bench_core.machine.progress import progress
 from bench_core.runs.manifest import slug
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
-from retrieval_bench.retrievers.exact_search import n_gpus
+from retrieval_bench.retrievers.float32_products import n_gpus
 
 if TYPE_CHECKING:
     import numpy as np

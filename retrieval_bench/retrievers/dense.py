@@ -1,4 +1,4 @@
-"""Dense retrieval: vectors from a model, candidates from FAISS, cosine similarity in float64."""
+"""Dense retrieval: vectors from a model, candidates from float32 products or FAISS, cosine similarity in float64."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from retrieval_bench.encoders.encoder import Encoder
 from retrieval_bench.encoders.models import PACKAGED_MODEL, EncoderOptions, create_encoder, rules_of
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.row_file import Precision
+from retrieval_bench.rankings.topk import without
 from retrieval_bench.retrievers.approximate_search import ApproximateSearch, Factory, recall
 from retrieval_bench.retrievers.base import RetrieverBase
-from retrieval_bench.retrievers.exact_search import ExactSearch, n_gpus
+from retrieval_bench.retrievers.distinct_texts import DistinctTexts
+from retrieval_bench.retrievers.exact_search import ExactSearch
+from retrieval_bench.retrievers.float32_products import n_gpus
 from retrieval_bench.retrievers.index_store import DERIVED
 from retrieval_bench.types import Corpus, Description, Query, RankedList
 from retrieval_bench.upstream.r2med import upstream_prefixes
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from retrieval_bench.retrievers.approximate_search import Found
 
 # Raised when the files below an index folder change their form.
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Dense(RetrieverBase):
@@ -132,7 +135,8 @@ class Dense(RetrieverBase):
 
     def notes(self) -> Sequence[str]:
         """Recall of an approximate index, batches that had to be split, and what is searched on which device."""
-        notes = (self._split_note, self._recall_note, self._memory_note(), _device_note())
+        device_note = "" if self.factory.is_exact else _device_note()
+        notes = (self._split_note, self._recall_note, self._memory_note(), device_note)
         own = [note for note in notes if note]
         return [*own, *self._encoder.notes()]
 
@@ -148,17 +152,19 @@ class Dense(RetrieverBase):
         return self._encoder.is_remote
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
-        """Encode the corpus, going on where an earlier call was interrupted."""
+        """Encode the corpus, going on where an earlier call was interrupted; documents of one text are encoded once."""
         if not self.factory.is_exact:
             self.factory.check(self._encoder.encode(["dimensions"], "document").shape[1])
-        texts = [document.text for document in corpus]
-        vectors = CorpusVectors.encode(self._encoder, texts, index_dir, self.similarity, self.precision, self._batching)
+        distinct = DistinctTexts.of(corpus)
+        vectors = CorpusVectors.encode(
+            self._encoder, distinct.texts, index_dir, self.similarity, self.precision, self._batching
+        )
         if vectors.n_split:
             self._split_note = (
                 f"{vectors.n_split} batches did not fit into memory and were encoded in parts; their vectors may "
                 "differ from those of whole batches in the last digits."
             )
-        self._use(corpus, vectors, index_dir)
+        self._use(distinct, vectors, index_dir)
 
     def open(self, corpus: Corpus, index_dir: Path) -> None:
         """Open the embeddings, and the FAISS index made of them; that is made where it is not there yet.
@@ -166,19 +172,17 @@ class Dense(RetrieverBase):
         Raises:
             BadFile: they are broken, or those of another corpus.
         """
-        self._use(corpus, CorpusVectors.read(index_dir, len(corpus)), index_dir)
+        distinct = DistinctTexts.of(corpus)
+        self._use(distinct, CorpusVectors.read(index_dir, len(distinct.texts)), index_dir)
 
-    def _use(self, corpus: Corpus, vectors: CorpusVectors, index_dir: Path) -> None:
-        doc_ids = corpus.doc_ids
-        self._doc_ids = [doc_ids[number] for number in vectors.documents.tolist()]
+    def _use(self, distinct: DistinctTexts, vectors: CorpusVectors, index_dir: Path) -> None:
+        self._documents = distinct.of_rows(vectors.texts)
         self._exact = ExactSearch(vectors, self._memory_bytes)
         if not self.factory.is_exact:
             self._approximate = ApproximateSearch(vectors, self.factory, index_dir / DERIVED)
 
     def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
         """The k nearest documents of each query, and for exact search all that tie with the k-th."""
-        import numpy as np
-
         if not queries:
             return
         n = k + self._drops_identical_ids
@@ -190,11 +194,8 @@ class Dense(RetrieverBase):
             self._recall_note = f"{self.factory.text} finds {share:.4f} of the exact {k} best (recall against Flat)."
             found = approximate
         for query, (rows, scores) in zip(queries, found, strict=True):
-            doc_ids = [self._doc_ids[row] for row in rows.tolist()]
-            if self._drops_identical_ids and query.query_id in doc_ids:
-                place = doc_ids.index(query.query_id)
-                doc_ids, scores = [*doc_ids[:place], *doc_ids[place + 1 :]], np.delete(scores, place)
-            yield RankedList(query.query_id, scores, doc_ids)
+            ranked = self._documents.ranked(query.query_id, rows, scores)
+            yield without(ranked, {query.query_id}) if self._drops_identical_ids else ranked
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -205,11 +206,11 @@ class Dense(RetrieverBase):
 
 
 def _device_note() -> str:
-    """Says so where vectors are made on a GPU and searched without one."""
+    """Says so where vectors are made on a GPU and an approximate index is searched without one."""
     import torch
 
     if not torch.cuda.is_available() or n_gpus():
         return ""
     return (
-        "torch sees a GPU and FAISS does not: vectors are searched on the processor (the extra gpu brings faiss-gpu)."
+        "torch sees a GPU and FAISS does not: the index is searched on the processor (the extra gpu brings faiss-gpu)."
     )

@@ -76,14 +76,19 @@ class ExactEngine:
 
         numbers, n_documents = self._index.term_numbers, len(self._index.lengths)
         frequencies = Counter(numbers[term] for term in self.analyzer.tokens(text) if term in numbers)
-        scores = np.zeros(n_documents)
+        query_length = frequencies.total()
+        rows, weights = [], []
         for number, frequency in frequencies.items():
-            span = slice(*self._index.term_starts[number : number + 2].tolist())
-            n_with = span.stop - span.start
+            start, stop = self._index.term_starts[number : number + 2].tolist()
+            n_with = stop - start
             idf = math.log(1 + (n_documents - n_with + 0.5) / (n_with + 0.5))
-            factor = idf * self._query_weight(frequency, idf, frequencies.total())
-            np.add.at(scores, self._rows[span], factor * self._impacts[span])
-        return scores
+            rows.append(self._rows[start:stop])
+            weights.append(idf * self._query_weight(frequency, idf, query_length) * self._impacts[start:stop])
+        if not rows:
+            return np.zeros(n_documents)
+        # One after another, so that each document's sum is made in the order of the query's terms.
+        sums = np.bincount(np.concatenate(rows), np.concatenate(weights), n_documents)
+        return sums.astype(np.float64, copy=False)
 
     def _query_weight(self, frequency: int, idf: float, query_length: int) -> float:
         """What a document's weight of a term is multiplied by; lengths count the terms that the corpus has."""

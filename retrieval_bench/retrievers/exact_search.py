@@ -1,17 +1,18 @@
 """Exact inner-product search over vectors on disk, to the last bit, in bounded memory.
 
-FAISS multiplies in blocks, so that equal vectors can differ in their last bit by where they stand, and cuts ties by
-chance. It proposes; a float64 product, the same arithmetic for every row, decides.
+A product of matrices can give equal vectors scores that differ in their last bit by where they stand, and another
+library's differ from it again. It proposes; a float64 product, the same arithmetic for every row, decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
+from retrieval_bench.retrievers.float32_products import FLOAT32_ROUNDING, fastest_product, nearest_on_gpu
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,23 +21,15 @@ if TYPE_CHECKING:
     Float32s = NDArray[np.float32]
     Int64s = NDArray[np.int64]
 
-FLOAT32_ROUNDING = 2.0**-24
-"""A float32 inner product of n terms is within n · 2^-24 · |a| · |b| of the true one, summed in whatever order
-(N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1; to first order)."""
-
-# Candidates beyond k that FAISS proposes at first; doubled until the k-th score is clear of what was not proposed.
+# Candidates beyond k that are proposed at first; doubled until the k-th score is clear of what was not proposed.
 _MARGIN = 32
-# A block is read, widened to float32 and searched: with what FAISS needs beside it, a quarter of the memory allowed.
+# A block is read, widened to float32 and searched: with what that needs beside it, a quarter of the memory allowed.
 _SHARE_OF_A_BLOCK = 4
 _MOST_QUERIES_AT_ONCE = 1024
-# From how many queries on FAISS multiplies matrices. Its own bound, 128,000 / dim in version 1.15, is five times slower
-# for a hundred queries; 20 is what it had before (benchmarks/dense_search.py --queries 100 shows it).
-_FEWEST_QUERIES_FOR_BLAS = 20
-# What FAISS multiplies at once, in place of 4,096 queries and 1,024 vectors: up to a fifth faster, since the product is
-# still in the processor's cache when the best of it are taken (benchmarks/dense_search.py).
-_QUERIES_OF_A_PRODUCT, _VECTORS_OF_A_PRODUCT = 1024, 2048
-# The most neighbours FAISS finds on a GPU.
-_GREATEST_K_ON_GPU = 2048
+# Vectors multiplied at once: the products with 1,024 queries are 32 MB, and partly still in the processor's cache when
+# the best of them are taken (benchmarks/dense_search.py).
+_VECTORS_OF_A_PRODUCT = 8192
+_GROUPS_OF_N = 8
 
 
 @dataclass(frozen=True)
@@ -110,20 +103,16 @@ class ExactSearch:
         return errors
 
     def _propose(self, queries: Float32s, n: int) -> tuple[Float32s, Int64s]:
-        """The n best of all rows by FAISS's arithmetic: scores and rows (n_queries, n), best first."""
-        import numpy as np
-
-        best_scores = np.empty((len(queries), 0), dtype=np.float32)
-        best_rows = np.empty((len(queries), 0), dtype=np.int64)
+        """The n best of all rows by their float32 products: scores and rows (n_queries, n), best first."""
+        best = _Best(len(queries), n)
         for first_row, block in self._blocks():
-            scores, rows = nearest(queries, block, min(n, len(block)))
-            best_scores = np.concatenate([best_scores, scores], axis=1)
-            best_rows = np.concatenate([best_rows, rows.astype(np.int64) + first_row], axis=1)
-            if best_scores.shape[1] > n:
-                chosen = np.argsort(-best_scores, axis=1, kind="stable")[:, :n]
-                best_scores = np.take_along_axis(best_scores, chosen, axis=1)
-                best_rows = np.take_along_axis(best_rows, chosen, axis=1)
-        return best_scores, best_rows
+            found = nearest_on_gpu(queries, block, min(n, len(block)))
+            if found:
+                scores, rows = found
+                best.offer(scores, rows + first_row)
+            else:
+                _offer_products(best, queries, block, first_row)
+        return best.in_order()
 
     def _score_everything(self, queries: Float32s) -> list[tuple[Int64s, Float32s]]:
         import numpy as np
@@ -157,30 +146,87 @@ def exact_scores(vectors: Float32s, query: Float32s) -> Float32s:
     return products.astype(np.float32)
 
 
-def nearest(queries: Float32s, vectors: Float32s, n: int) -> tuple[Float32s, Int64s]:
-    """The n greatest inner products by brute force, on the GPU where FAISS sees one: scores and rows, best first."""
-    import faiss
+def _offer_products(best: _Best, queries: Float32s, vectors: Float32s, first_row: int) -> None:
+    """Offer vectors by their float32 products with the queries, some vectors after others."""
+    import numpy as np
 
-    faiss.cvar.distance_compute_blas_threshold = _FEWEST_QUERIES_FOR_BLAS
-    faiss.cvar.distance_compute_blas_query_bs = _QUERIES_OF_A_PRODUCT
-    faiss.cvar.distance_compute_blas_database_bs = _VECTORS_OF_A_PRODUCT
-    if n_gpus() and n <= _GREATEST_K_ON_GPU:
-        found: Any = faiss.knn_gpu(_gpu_resources(), queries, vectors, n, metric=faiss.METRIC_INNER_PRODUCT)
-    else:
-        found = faiss.knn(queries, vectors, n, metric=faiss.METRIC_INNER_PRODUCT)
-    return found[0], found[1]
-
-
-def n_gpus() -> int:
-    """The number of CUDA devices FAISS can use: 0 for a CPU build, and for a GPU build on a machine without one."""
-    import faiss
-
-    return int(getattr(faiss, "get_num_gpus", lambda: 0)())
+    product = fastest_product()
+    room = np.empty(len(queries) * min(len(vectors), _VECTORS_OF_A_PRODUCT), dtype=np.float32)
+    for start in range(0, len(vectors), _VECTORS_OF_A_PRODUCT):
+        some = vectors[start : start + _VECTORS_OF_A_PRODUCT]
+        scores = room[: len(queries) * len(some)].reshape(len(queries), len(some))
+        product(queries, some, scores)
+        best.offer_products(scores, first_row + start)
 
 
-@cache
-def _gpu_resources() -> Any:
-    """FAISS's working memory on the GPU, made once."""
-    import faiss
+class _Best:
+    """The n best rows so far of each of several queries.
 
-    return faiss.StandardGpuResources()
+    Attributes:
+        n: how many are kept.
+        scores: (n_queries, m) float32, in no order; m is n when so many have been offered.
+        rows: (n_queries, m) int64.
+    """
+
+    def __init__(self, n_queries: int, n: int) -> None:
+        import numpy as np
+
+        self.n = n
+        self.scores = np.empty((n_queries, 0), dtype=np.float32)
+        self.rows = np.empty((n_queries, 0), dtype=np.int64)
+
+    def offer(self, scores: Float32s, rows: Int64s) -> None:
+        """Add rows (n_queries, any number) with their scores, and keep the best."""
+        import numpy as np
+
+        self.scores = np.concatenate([self.scores, scores], axis=1)
+        self.rows = np.concatenate([self.rows, rows], axis=1)
+        n_over = self.scores.shape[1] - self.n
+        if n_over > 0:
+            kept = np.argpartition(self.scores, n_over, axis=1)[:, n_over:]
+            self.scores = np.take_along_axis(self.scores, kept, axis=1)
+            self.rows = np.take_along_axis(self.rows, kept, axis=1)
+
+    def offer_products(self, scores: Float32s, first_row: int) -> None:
+        """Add the rows from `first_row` on with their scores (n_queries, n_rows); only what may be kept is sorted."""
+        import numpy as np
+
+        least = self._least(scores)
+        if least is None:
+            rows = np.arange(first_row, first_row + scores.shape[1])
+            return self.offer(scores, np.broadcast_to(rows, scores.shape))
+        # In one dimension: in two, numpy looks at every element by itself.
+        passing = np.flatnonzero(scores >= least[:, None])
+        queries, columns = np.divmod(passing, scores.shape[1])
+        counts = np.bincount(queries, minlength=len(scores))
+        # Side by side, filled up with what is never kept.
+        places = np.arange(len(passing)) - np.repeat(np.cumsum(counts) - counts, counts)
+        few = np.full((len(scores), counts.max()), -np.inf, dtype=np.float32)
+        rows = np.zeros(few.shape, dtype=np.int64)
+        few[queries, places], rows[queries, places] = scores.ravel()[passing], first_row + columns
+        return self.offer(few, rows)
+
+    def _least(self, scores: Float32s) -> Float32s | None:
+        """What a score must reach to be among the n best (n_queries,); None where nothing can be left out.
+
+        The n-th best so far; before there are so many, the n-th best of the maxima of many groups of the scores, of
+        which as many scores are no worse.
+        """
+        import numpy as np
+
+        if self.scores.shape[1] == self.n:
+            least: Float32s = self.scores.min(axis=1)
+            return least
+        n_groups = _GROUPS_OF_N * self.n  # enough that few of the n best share a group
+        depth = scores.shape[1] // n_groups
+        if depth < 2:
+            return None
+        maxima = scores[:, : depth * n_groups].reshape(len(scores), depth, n_groups).max(axis=1)
+        return np.partition(maxima, n_groups - self.n, axis=1)[:, n_groups - self.n]
+
+    def in_order(self) -> tuple[Float32s, Int64s]:
+        """Scores and rows, best first."""
+        import numpy as np
+
+        order = np.argsort(-self.scores, axis=1, kind="stable")
+        return np.take_along_axis(self.scores, order, axis=1), np.take_along_axis(self.rows, order, axis=1)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from bench_core.artifacts import HashedFile
 from bench_core.errors import BadFile
-from retrieval_bench.analysis.lucene_english import chunks
-from retrieval_bench.analysis.memo import Memo
+from retrieval_bench.analysis.numbered_texts import ChunkAnalyzer, NumberedTexts
+from retrieval_bench.analysis.on_all_cores import numbered_texts
+from retrieval_bench.retrievers.chunk_terms import ChunkTerms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,13 +29,6 @@ _ARRAYS = ("term_starts", "rows", "frequencies", "lengths")
 _VOCABULARY_FILE = "vocabulary.txt"
 _TERMS_A_BLOCK = 1 << 22
 """Terms sorted at once: about 100 MB of working memory."""
-
-
-class ChunkAnalyzer(Protocol):
-    """What makes terms of a text's chunks."""
-
-    def chunk_terms(self, chunk: str) -> list[str]:
-        """The terms of one of the `chunks` of a text."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +51,33 @@ class InvertedIndex:
 
     @classmethod
     def of_texts(
-        cls, texts: Iterable[str], analyzer: ChunkAnalyzer, terms_a_block: int = _TERMS_A_BLOCK
+        cls,
+        texts: Iterable[str],
+        analyzer: ChunkAnalyzer,
+        terms_a_block: int = _TERMS_A_BLOCK,
+        n_processes: int | None = None,
     ) -> InvertedIndex:
-        """Index texts; the block size bounds memory and changes nothing else."""
+        """Index texts.
+
+        Args:
+            terms_a_block: bounds memory and changes nothing else.
+            n_processes: see `numbered_texts`; changes nothing else either.
+
+        Raises:
+            BenchError: a process that took part was killed.
+        """
         import numpy as np
 
         term_numbers: dict[str, int] = {}
-        lengths, postings = array("i"), []
-        for block in _blocks(texts, analyzer, term_numbers, terms_a_block):
-            postings.append(_postings(block, first_row=len(lengths)))
-            lengths.extend(block.lengths)
-        return cls(term_numbers, *_joined(postings, len(term_numbers)), np.array(lengths, dtype=np.int32))
+        lengths: list[Int32s] = [np.zeros(0, dtype=np.int32)]
+        postings: list[_Postings] = []
+        n_documents = 0
+        with closing(numbered_texts(texts, analyzer, n_processes)) as numbered:
+            for block in _blocks(numbered, term_numbers, terms_a_block):
+                postings.append(_postings(block, n_documents))
+                lengths.append(block.lengths)
+                n_documents += len(block.lengths)
+        return cls(term_numbers, *_joined(postings, len(term_numbers)), np.concatenate(lengths))
 
     def postings(self, term_number: int) -> tuple[Int32s, Int32s]:
         """The rows that hold a term, and how often each does."""
@@ -134,30 +143,40 @@ def _mapped(path: Path) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class _Block:
-    """Documents in the order of the corpus: the numbers of all their terms, and how many each document has."""
+    """Documents in the order of the corpus: the numbers of all their terms, and how many each document has.
 
-    terms: array[int]
-    lengths: array[int]
+    Attributes:
+        terms: (n_terms,) int32.
+        lengths: (n_documents,) int32.
+    """
+
+    terms: Int32s
+    lengths: Int32s
 
 
 def _blocks(
-    texts: Iterable[str], analyzer: ChunkAnalyzer, term_numbers: dict[str, int], terms_a_block: int
+    numbered: Iterable[tuple[int, NumberedTexts]], term_numbers: dict[str, int], terms_a_block: int
 ) -> Iterator[_Block]:
-    """Analyse texts, a new term getting the next number; the last block may be empty."""
+    """Join what was numbered, a new term getting the next number; in blocks of at least so many terms but the last."""
+    chunk_terms: dict[int, ChunkTerms] = {}
+    some: list[_Block] = []
+    n_terms = 0
+    for source, texts in numbered:
+        terms, lengths = chunk_terms.setdefault(source, ChunkTerms(term_numbers)).of_texts(texts)
+        some.append(_Block(terms, lengths))
+        n_terms += len(terms)
+        if n_terms >= terms_a_block:
+            yield _one_block(some)
+            some, n_terms = [], 0
+    if some:
+        yield _one_block(some)
 
-    def numbers(chunk: str) -> tuple[int, ...]:
-        return tuple(term_numbers.setdefault(term, len(term_numbers)) for term in analyzer.chunk_terms(chunk))
 
-    chunk_numbers: Memo[str, tuple[int, ...]] = Memo(numbers)
-    block = _Block(array("i"), array("i"))
-    for text in texts:
-        n_before = len(block.terms)
-        block.terms.extend(chain.from_iterable(map(chunk_numbers.__getitem__, chunks(text))))
-        block.lengths.append(len(block.terms) - n_before)
-        if len(block.terms) >= terms_a_block:
-            yield block
-            block = _Block(array("i"), array("i"))
-    yield block
+def _one_block(blocks: Sequence[_Block]) -> _Block:
+    import numpy as np
+
+    terms, lengths = ([getattr(block, name) for block in blocks] for name in ("terms", "lengths"))
+    return _Block(np.concatenate(terms), np.concatenate(lengths))
 
 
 @dataclass(frozen=True)
@@ -174,7 +193,7 @@ def _postings(block: _Block, first_row: int) -> _Postings:
     import numpy as np
 
     rows = np.repeat(np.arange(first_row, first_row + len(block.lengths)), block.lengths)
-    keys = (np.array(block.terms, dtype=np.int64) << 32) | rows
+    keys = (block.terms.astype(np.int64) << 32) | rows
     keys.sort()
     firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     frequencies = np.diff(np.append(firsts, len(keys)))
@@ -190,7 +209,7 @@ def _joined(blocks: Sequence[_Postings], n_terms: int) -> tuple[Int64s, Int32s, 
     import numpy as np
 
     counts = [np.bincount(block.terms, minlength=n_terms) for block in blocks]
-    term_starts = np.append(0, np.cumsum(sum(counts))).astype(np.int64)
+    term_starts = np.append(0, np.cumsum(sum(counts, np.zeros(n_terms, dtype=np.int64)))).astype(np.int64)
     rows = np.empty(term_starts[-1], dtype=np.int32)
     frequencies = np.empty_like(rows)
     next_free = term_starts[:-1].copy()

@@ -18,11 +18,12 @@ from retrieval_bench.encoders.row_file import Precision
 from retrieval_bench.encoders.token_encoder import TokenEncoder, query_matrices
 from retrieval_bench.encoders.token_store import TokenStore
 from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.retrievers.distinct_texts import DistinctTexts
 from retrieval_bench.retrievers.max_sim import MaxSimSearch
 from retrieval_bench.types import Corpus, Description, Query, RankedList
 
 # Raised when the files below an index folder change their form.
-_FORMAT = 1
+_FORMAT = 2
 
 
 class LateInteraction(RetrieverBase):
@@ -109,10 +110,10 @@ class LateInteraction(RetrieverBase):
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
         """Encode the corpus, going on where an earlier call was interrupted; documents of one text are encoded once."""
-        texts = _texts(corpus)
-        store = TokenStore.encode(self._encoder, texts, index_dir, self.precision, self._batching)
+        distinct = DistinctTexts.of(corpus)
+        store = TokenStore.encode(self._encoder, distinct.texts, index_dir, self.precision, self._batching)
         self._n_split = store.n_split
-        self._use(corpus, texts, store)
+        self._use(distinct, store)
 
     def open(self, corpus: Corpus, index_dir: Path) -> None:
         """Open the token vectors.
@@ -120,15 +121,11 @@ class LateInteraction(RetrieverBase):
         Raises:
             BadFile: they are broken, or those of another corpus.
         """
-        texts = _texts(corpus)
-        self._use(corpus, texts, TokenStore.read(index_dir, len(texts)))
+        distinct = DistinctTexts.of(corpus)
+        self._use(distinct, TokenStore.read(index_dir, len(distinct.texts)))
 
-    def _use(self, corpus: Corpus, texts: Sequence[str], store: TokenStore) -> None:
-        doc_ids: dict[str, list[str]] = {text: [] for text in texts}
-        for document in corpus:
-            doc_ids[document.text].append(document.doc_id)
-        self._doc_ids = [doc_ids[texts[number]] for number in store.texts.tolist()]
-        self._store = store
+    def _use(self, distinct: DistinctTexts, store: TokenStore) -> None:
+        self._documents, self._store = distinct.of_rows(store.texts), store
 
     def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
         """The k best documents of each query and all that tie with the k-th."""
@@ -137,12 +134,7 @@ class LateInteraction(RetrieverBase):
         matrices = query_matrices(self._encoder, queries, self._batching.batch_size)
         search = MaxSimSearch(self._store, self._memory_bytes, self._encoder.device)
         for query, (rows, scores) in zip(queries, search.search(matrices, k), strict=True):
-            found = [
-                (doc_id, score)
-                for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
-                for doc_id in self._doc_ids[row]
-            ]
-            yield RankedList(query.query_id, dict(found))
+            yield self._documents.ranked(query.query_id, rows, scores)
 
     @cached_property
     def _encoder(self) -> TokenEncoder:
@@ -150,8 +142,3 @@ class LateInteraction(RetrieverBase):
         if missing:
             raise UserError(f"retriever late-interaction: {missing}.")
         return TokenEncoder(self._model, self._revision, *self._lengths, self._device)
-
-
-def _texts(corpus: Corpus) -> list[str]:
-    """The texts of a corpus in order, each once."""
-    return list(dict.fromkeys(document.text for document in corpus))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrieval_bench.encoders.token_store import TokenBlock, TokenStore
-from retrieval_bench.retrievers.exact_search import FLOAT32_ROUNDING
+from retrieval_bench.retrievers.float32_products import FLOAT32_ROUNDING
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,6 +16,7 @@ from retrieval_bench.encoders.batches import Batching, BatchPlan, PlannedEncodin
 from retrieval_bench.encoders.query_vectors import query_vectors
 from retrieval_bench.encoders.term_encoder import PACKAGED_MODEL, TermEncoder, missing_requirement
 from retrieval_bench.retrievers.base import RetrieverBase
+from retrieval_bench.retrievers.distinct_texts import DistinctTexts
 from retrieval_bench.retrievers.index_store import DERIVED
 from retrieval_bench.retrievers.weighted_index import RowsOnDisk, TermWeights, WeightedIndex
 from retrieval_bench.types import Corpus, Description, Query, RankedList
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised whenever the index changes, so that one of an older form is made again instead of opened."""
 
 # Queries whose vectors are held at once: 25 MB at a vocabulary of 30,522 terms.
@@ -91,16 +92,16 @@ class Splade(RetrieverBase):
         return {**batches, **self._encoder.recorded()}
 
     def index(self, corpus: Corpus, index_dir: Path) -> None:
-        """Encode the corpus, going on where an earlier call was interrupted."""
-        texts = [document.text for document in corpus]
-        encoding = PlannedEncoding.in_folder(index_dir, texts, self._encoder.lengths, self._batching)
+        """Encode the corpus, going on where an earlier call was interrupted; documents of one text are encoded once."""
+        distinct = DistinctTexts.of(corpus)
+        encoding = PlannedEncoding.in_folder(index_dir, distinct.texts, self._encoder.lengths, self._batching)
         rows = RowsOnDisk(index_dir)
         rows.cut(encoding.plan.whole(len(rows)))
         for pieces in encoding.batches(partial(self._encoder.encode, role="document"), len(rows)):
             for piece in pieces:
                 rows.append(TermWeights.of_dense(piece, self.top_terms))
         self._n_split = encoding.n_split
-        self.open(corpus, index_dir)
+        self._use(distinct, index_dir)
 
     def open(self, corpus: Corpus, index_dir: Path) -> None:
         """Open the postings; they are made of the encoded documents where they are not there yet.
@@ -108,15 +109,17 @@ class Splade(RetrieverBase):
         Raises:
             BadFile: the index is broken, or one of another corpus.
         """
+        self._use(DistinctTexts.of(corpus), index_dir)
+
+    def _use(self, distinct: DistinctTexts, index_dir: Path) -> None:
         plan, rows = BatchPlan.read(index_dir), RowsOnDisk(index_dir)
-        if plan is None or not len(plan.order) == len(rows) == len(corpus):
-            found = f"expected the term weights of {len(corpus)} documents and found {len(rows)}"
+        if plan is None or not len(plan.order) == len(rows) == len(distinct.texts):
+            found = f"expected the term weights of {len(distinct.texts)} texts and found {len(rows)}"
             raise BadFile(index_dir, f"{found}; delete the index folder")
         if not rows.is_whole:
             raise BadFile(index_dir, "expected files of one index, but their sizes differ; delete the index folder")
         self._index = WeightedIndex.of_rows(rows, index_dir / DERIVED / "postings")
-        doc_ids = corpus.doc_ids
-        self._doc_ids = [doc_ids[number] for number in plan.order.tolist()]
+        self._documents = distinct.of_rows(plan.order)
 
     def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
         """The k best documents of each query and all that tie with the k-th; queries of like length together."""
@@ -134,7 +137,7 @@ class Splade(RetrieverBase):
         if len(rows) > k:
             found = scores[rows]
             rows = rows[found >= np.partition(found, -k)[-k]]
-        return RankedList(query_id, scores[rows], [self._doc_ids[row] for row in rows.tolist()])
+        return self._documents.ranked(query_id, rows, scores[rows])
 
 
 def _length_and_text(query: Query) -> tuple[int, list[str], str]:

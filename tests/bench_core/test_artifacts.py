@@ -32,9 +32,9 @@ def test_an_atomic_write_replaces_the_whole_file(tmp_path):
 
 
 def test_gzip_is_the_same_bytes_at_any_time(monkeypatch):
-    first = gzip_bytes(b"the same")
+    first = gzip_bytes([b"the same"])
     monkeypatch.setattr(time, "time", lambda: 1.0)
-    assert gzip_bytes(b"the same") == first
+    assert gzip_bytes([b"the same"]) == first
     assert gzip.decompress(first) == b"the same"
 
 

@@ -86,16 +86,16 @@ def test_rows_are_what_was_encoded_and_belong_to_their_documents(tmp_path, preci
     encoder = FakeEncoder()
     vectors = CorpusVectors.encode(encoder, TEXTS, tmp_path, "cosine", precision, BATCHING)
     again = CorpusVectors.read(tmp_path, len(TEXTS))
-    assert again.documents.tolist() == vectors.documents.tolist()
+    assert again.texts.tolist() == vectors.texts.tolist()
     rows = again.rows.read(0, len(TEXTS))
-    for row, document in zip(rows, again.documents, strict=True):
-        expected = encoder.vector(TEXTS[document]) / np.linalg.norm(encoder.vector(TEXTS[document]))
+    for row, number in zip(rows, again.texts, strict=True):
+        expected = encoder.vector(TEXTS[number]) / np.linalg.norm(encoder.vector(TEXTS[number]))
         assert np.allclose(row, expected, atol=1e-6 if precision == "float32" else 1e-3)
     taken = again.rows.take(np.array([5, 0, 56, 5]))
     assert np.array_equal(taken, rows[[5, 0, 56, 5]])
     assert np.array_equal(np.concatenate([block for _, block in again.rows.blocks(10)]), rows)
     assert again.greatest_norm == pytest.approx(1, abs=1e-3)
-    with pytest.raises(BadFile, match="58 documents and found 57"):
+    with pytest.raises(BadFile, match="58 texts and found 57"):
         CorpusVectors.read(tmp_path, 58)
 
 

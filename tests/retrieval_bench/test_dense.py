@@ -17,6 +17,7 @@ from retrieval_bench.encoders.batches import Batching
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.encoders.models import EncoderOptions
 from retrieval_bench.pipeline.search import search_all
+from retrieval_bench.retrievers.approximate_search import Factory
 from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.retrievers.dense import Dense
 from retrieval_bench.types import Corpus, Document, Query
@@ -169,6 +170,8 @@ def test_a_search_without_the_gpu_that_torch_sees_is_said_aloud(monkeypatch, evi
     retriever, _ = indexed
     assert retriever.notes() == []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert retriever.notes() == []  # exact search multiplies there with torch
+    monkeypatch.setattr(retriever, "factory", Factory("HNSW32"))
     (note,) = retriever.notes()
     assert "FAISS does not" in note and "on the processor" in note
 

@@ -10,7 +10,8 @@ import pytest
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.encoders.row_file import RowFile
 from retrieval_bench.rankings.topk import canonical_order
-from retrieval_bench.retrievers.exact_search import ExactSearch, n_gpus
+from retrieval_bench.retrievers.exact_search import ExactSearch
+from retrieval_bench.retrievers.float32_products import n_gpus
 from retrieval_bench.types import RankedList
 
 pytest.importorskip("faiss")
@@ -25,6 +26,7 @@ def unit_vectors(n, dim, seed):
 
 
 def on_disk(folder, vectors, precision="float32"):
+    folder.mkdir(exist_ok=True)
     rows = RowFile(folder / "vectors.bin", vectors.shape[1], precision)
     rows.append(vectors)
     greatest = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max())
@@ -53,7 +55,7 @@ def test_the_ranking_is_brute_forces(tmp_path, n, dim, k, memory_bytes):
 
 @pytest.mark.parametrize("memory_bytes", [HELD, STREAMED])
 def test_equal_vectors_rank_by_id_wherever_they_stand(tmp_path, memory_bytes):
-    """Far more equal vectors than k: all of them tie at the cut, and none may be lost to how FAISS blocks its work."""
+    """Far more equal vectors than k: all of them tie at the cut, and none may be lost to how products are blocked."""
     dim, k = 384, 10
     vectors = unit_vectors(4000, dim, 3)
     equal = np.random.default_rng(4).choice(4000, size=700, replace=False)
@@ -61,6 +63,19 @@ def test_equal_vectors_rank_by_id_wherever_they_stand(tmp_path, memory_bytes):
     query = vectors[equal[0]][None, :]
     ((rows, scores),) = ExactSearch(on_disk(tmp_path, vectors), memory_bytes).search(query, k)
     assert [doc_id for doc_id, _ in ranking(rows, scores, k)] == [f"{row:06d}" for row in sorted(equal)[::-1][:k]]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_sorted_by_their_score_are_all_looked_at(tmp_path, order):
+    """The best in the last product of all, or all in the first: what passes a bound found before differs most."""
+    query = unit_vectors(1, 8, 9)[0]
+    vectors = unit_vectors(30_000, 8, 10)
+    vectors = vectors[np.argsort(vectors @ query)[::order]].copy()
+    for memory_bytes in (HELD, 1 << 20):
+        ((rows, scores),) = ExactSearch(on_disk(tmp_path / str(memory_bytes), vectors), memory_bytes).search(
+            query[None, :], 50
+        )
+        assert ranking(rows, scores, 50) == brute_force(vectors, query, 50)
 
 
 @pytest.mark.parametrize("scale", [1, 1000])

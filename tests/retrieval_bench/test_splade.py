@@ -104,7 +104,7 @@ def test_pruned_documents_keep_their_heaviest_terms_and_are_called_approximate(t
     for row, number in enumerate(np.load(tmp_path / "pruned/order.npy")):
         ((_, block),) = RowsOnDisk(tmp_path / "pruned").blocks()
         start = int(block.counts[:row].sum())
-        whole = FakeTermEncoder(dim=40).vector(TEXTS[number])
+        whole = FakeTermEncoder(dim=40).vector(sorted(TEXTS)[number])
         expected = sorted(np.argsort(-whole, kind="stable")[:3].tolist())
         kept = block.terms[start : start + block.counts[row]].tolist()
         assert kept == [term for term in expected if whole[term]]
@@ -190,7 +190,7 @@ def test_postings_are_made_again_when_they_are_gone_or_broken(tmp_path):
 
 def test_a_broken_index_or_one_of_another_corpus_is_named(tmp_path):
     _indexed(tmp_path)
-    with pytest.raises(BadFile, match="2 documents and found 57"):
+    with pytest.raises(BadFile, match="2 texts and found 57"):
         _splade().open(Corpus(CORPUS.documents[:2]), tmp_path)
     weights = tmp_path / "weights.bin"
     weights.write_bytes(weights.read_bytes()[:-4])
