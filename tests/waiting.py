@@ -5,20 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+
+Value = TypeVar("Value")
 
 LONGEST_S = 120
 """Past this a test fails: no machine is so slow, what is waited for does not come."""
 
 
+def first_seen(found: Callable[[], Value], longest_s: float = LONGEST_S) -> Value:
+    """The first value of `found` that says something, as soon as it does."""
+    last = time.monotonic() + longest_s
+    while not (value := found()):
+        if time.monotonic() > last:
+            pytest.fail(f"not seen within {longest_s} s")
+        time.sleep(0.01)
+    return value
+
+
 def wait_until(seen: Callable[[], bool]) -> None:
     """Return as soon as `seen` says yes."""
-    last = time.monotonic() + LONGEST_S
-    while not seen():
-        if time.monotonic() > last:
-            pytest.fail(f"not seen within {LONGEST_S} s")
-        time.sleep(0.01)
+    first_seen(seen)
 
 
 def has_ended(pid: int) -> bool:

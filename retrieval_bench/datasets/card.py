@@ -29,6 +29,7 @@ class DatasetCard:
         instructions_as: the dataset whose texts in an imported table of instructions and prompts hold for this one.
         identical_ids: see `IdenticalIds`.
         relevance_level: the least relevance that counts as relevant where a measure asks only whether (`trec_eval -l`).
+        options: what may stand behind the dataset's name, as `,option=value`; messages suggest no other.
         generated_dir: a folder of texts that come with the dataset, generated for its queries: `METHOD.jsonl` each.
 
     Raises:
@@ -46,6 +47,7 @@ class DatasetCard:
     instructions_as: str = ""
     identical_ids: IdenticalIds = "keep"
     relevance_level: int = 1
+    options: frozenset[str] = frozenset()
     generated_dir: Path | None = None
 
     def __post_init__(self) -> None:

@@ -51,7 +51,14 @@ class Dataset:
     remarks: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, card: DatasetCard, documents: Iterable[Document], queries: Iterable[Query], qrels: Qrels) -> Dataset:
+    def of(
+        cls,
+        card: DatasetCard,
+        documents: Iterable[Document],
+        queries: Iterable[Query],
+        qrels: Qrels,
+        unknown_ids: UnknownIds = "refuse",
+    ) -> Dataset:
         """A dataset of values that are there already, for sources of a user's own.
 
         Raises:
@@ -63,7 +70,9 @@ class Dataset:
             if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
                 raise UserError(f"{card.dataset_id}: {name} is {kind_of(values)}; give a list.")
         corpus, asked = Corpus(list(documents)), list(queries)
-        return cls(card, lambda: CorpusFile(corpus, 0), lambda: asked, lambda: qrels, Path(card.dataset_id))
+        return cls(
+            card, lambda: CorpusFile(corpus, 0), lambda: asked, lambda: qrels, Path(card.dataset_id), unknown_ids
+        )
 
     @cached_property
     def _corpus_file(self) -> CorpusFile:
@@ -108,7 +117,11 @@ class Dataset:
         """
         unknown = self.unknown_documents()
         if unknown and self.unknown_ids == "refuse":
-            remedy = "mend the file, or count them as never found with ,unknown_ids=keep behind the dataset"
+            remedy = "mend the file" if self.place.is_file() else "mend the judgments"
+            if "unknown_ids" in self.card.options:
+                remedy += ", or count them as never found with ,unknown_ids=keep behind the dataset"
+            elif not self.place.is_file():  # a dataset of values, made by a class
+                remedy += ", or count them as never found with unknown_ids='keep' in Dataset.of"
             raise BadFile(
                 self.place,
                 f"{len(unknown)} judged documents are not in the corpus, the first is {unknown[0]}; {remedy}",

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench_core.data_use import Access
 from bench_core.errors import UserError
+from bench_core.plugins.arguments import argument_names
 from bench_core.runs.config import load_config
 from retrieval_bench.datasets.card import DatasetCard, IdenticalIds
 from retrieval_bench.datasets.dataset import Dataset, DatasetSourceBase, UnknownIds
@@ -150,6 +151,7 @@ class FolderDatasets(DatasetSourceBase):
             instructions_as=said.instructions_as,
             identical_ids=said.identical_ids,
             relevance_level=said.relevance_level,
+            options=frozenset(argument_names(FolderDatasets)),
             generated_dir=generated_dir if generated_dir.is_dir() else None,
         )
         files = PartFiles(
@@ -190,21 +192,22 @@ def dataset_of_folder(
 def _choices(folder: Path, card: DatasetCard, files: PartFiles) -> Iterator[str]:
     """Names what was read where a folder holds several files of a part."""
     for part, option, read, others in (
+        ("documents", "corpus", _CORPUS, _CORPUS),
         ("queries", "queries", files.queries, _QUERIES),
         ("judgments", "qrels", files.qrels, _OTHER_QRELS),
+        ("excluded documents", "excluded", files.excluded, _EXCLUDED),
     ):
         chosen = _first(folder, read)
-        if chosen is None or tuple(read) not in (_QUERIES, _QRELS):
+        if chosen is None or tuple(read) not in (_CORPUS, _QUERIES, _QRELS, _EXCLUDED):
             continue
         more = sorted({path.relative_to(folder).as_posix() for path in _all(folder, others)} - {_name(folder, chosen)})
         if more:
             shown = ", ".join(more[:_SHOWN_FILES]) + (
                 f" and {len(more) - _SHOWN_FILES} more" if len(more) > _SHOWN_FILES else ""
             )
-            yield (
-                f"{card.dataset_id}: the {part} were read from {_name(folder, chosen)}, and not from {shown} "
-                f"({option}=FILE behind the dataset chooses)."
-            )
+            chooses = f" ({option}=FILE behind the dataset chooses)" if option in card.options else ""
+            read_from = _name(folder, chosen)
+            yield f"{card.dataset_id}: the {part} were read from {read_from}, and not from {shown}{chooses}."
 
 
 _SHOWN_FILES = 3

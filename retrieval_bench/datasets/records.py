@@ -41,7 +41,7 @@ def read_corpus(path: Path, duplicates: Duplicates = "refuse") -> CorpusFile:
         title = text_field(path, number, item, ("title",)) if item.get("title") else ""
         if doc_id in first_line:
             if duplicates == "refuse":
-                remedy = "make ids unique, or keep the first with ,duplicates=first behind the dataset"
+                remedy = "make ids unique, or keep the first with duplicates=first (an option of dir:PATH)"
                 raise BadFile(path, f"doc_id {doc_id} stands in line {first_line[doc_id]} already; {remedy}", number)
             n_duplicates += 1
             continue

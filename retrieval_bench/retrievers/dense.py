@@ -85,7 +85,7 @@ class Dense(RetrieverBase):
         if identical_ids == "keep" and card.identical_ids == "drop":
             raise UserError(
                 f"retriever dense: {card.dataset_id} leaves documents with the query's id out of every ranking; say "
-                "identical_ids=keep behind the dataset."
+                f"identical_ids=keep {'behind the dataset' if 'identical_ids' in card.options else 'on its card'}."
             )
         of_card = "drop" if card.identical_ids == "drop-dense" else "keep"
         self._drops_identical_ids = (identical_ids or of_card) == "drop"

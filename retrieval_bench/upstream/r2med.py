@@ -252,7 +252,7 @@ def upstream_prompt(method: str, dataset_id: str) -> str:
 
 
 def _named(dataset_id: str) -> str:
-    return dataset_id or "this dataset (instructions_as=r2med/NAME behind it says whose hold for it)"
+    return dataset_id or "this dataset (instructions_as=r2med/NAME, behind dir:PATH or on its card, says whose hold)"
 
 
 def _imported() -> UpstreamTables:

@@ -1,13 +1,17 @@
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench_core.errors import BenchError, UserError
+from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.datasets.cliniq import read_match_judgments
-from retrieval_bench.datasets.dataset import load_dataset
+from retrieval_bench.datasets.dataset import Dataset, load_dataset
 from retrieval_bench.rankings.trec import read_qrels
+from retrieval_bench.retrievers.dense import Dense
+from retrieval_bench.types import Document, Query
 
 R2MED = {
     "corpus.jsonl": '{"id": "d1", "text": "one"}\n{"id": "d2", "text": "two"}\n',
@@ -165,6 +169,24 @@ def test_repeated_documents_are_left_out_and_counted_on_request(tmp_path):
     dataset = load_dataset(f"dir:{write(tmp_path, {**R2MED, 'corpus.jsonl': content})},duplicates=first")
     assert [document.text for document in dataset.corpus] == ["one", "two"]
     assert dataset.notes() == [f"dir/{tmp_path.name}: 1 repeated doc_ids left out."]
+
+
+def test_an_option_is_suggested_where_it_can_be_given(tmp_path):
+    content = R2MED["qrels.jsonl"] + '{"q_id": "q1", "p_id": "d9", "score": 1}\n'
+    folder = write(tmp_path, {**R2MED, "qrels.jsonl": content})
+    with pytest.raises(UserError, match="mend the file, or count them as never found with ,unknown_ids=keep behind"):
+        load_dataset(f"dir:{folder}").check()
+    of_a_class = load_dataset(f"dir:{folder}")
+    of_a_class = replace(of_a_class, card=replace(of_a_class.card, options=frozenset()))
+    with pytest.raises(UserError, match=r"the first is d9; mend the file\.$"):
+        of_a_class.check()
+    parts = DatasetCard("a/class", "notes"), [Document("d1", "text")], [Query("q1", "text")], {"q1": {"d9": 1}}
+    with pytest.raises(UserError, match=r"mend the judgments, or .* with unknown_ids='keep' in Dataset.of\.$"):
+        Dataset.of(*parts).check()
+    Dataset.of(*parts, unknown_ids="keep").check()
+    for card, where in ((of_a_class.card, "on its card"), (load_dataset(f"dir:{folder}").card, "behind the dataset")):
+        with pytest.raises(UserError, match=f"say identical_ids=keep {where}"):
+            Dense(identical_ids="keep", card=replace(card, identical_ids="drop"))
 
 
 def test_judged_documents_that_are_not_there_are_kept_on_request(tmp_path):

@@ -424,7 +424,7 @@ def test_without_exclusions_a_retriever_is_asked_for_k(tmp_path):
 
 def test_dense_does_not_keep_what_the_dataset_drops():
     card = DatasetCard("any/name", "", identical_ids="drop")
-    with pytest.raises(UserError, match="say identical_ids=keep behind the dataset"):
+    with pytest.raises(UserError, match="say identical_ids=keep on its card"):
         create_retriever(StageSpec.parse("dense,identical_ids=keep"), card)
 
 
