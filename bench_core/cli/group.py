@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import click
 
 from bench_core.characters import printable_lines
-from bench_core.cli.output import open_closed_streams, say
+from bench_core.cli.output import open_closed_streams, results_alone, say
 from bench_core.errors import BenchError
 from bench_core.plugins.failures import debugging, sentence_of
 
@@ -22,6 +23,12 @@ class SectionedGroup(click.Group):
     """A command group that lists its commands in the order they were added, under headings where it has such."""
 
     _sections: Mapping[str, Sequence[str]] = {}
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, which has standard output for its results alone."""
+        if cmd.callback is not None:
+            cmd.callback = _with_results_alone(cmd.callback)
+        super().add_command(cmd, name)
 
     def add_sections(self, sections: Mapping[str, Sequence[click.Command]]) -> None:
         """Add commands under headings."""
@@ -39,6 +46,15 @@ class SectionedGroup(click.Group):
         for title, names in (self._sections or {"Commands": self.list_commands(ctx)}).items():
             with formatter.section(title):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(_SHORT_HELP)) for name in names])
+
+
+def _with_results_alone(callback: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(callback)
+    def within(*args: Any, **kwargs: Any) -> Any:
+        with results_alone():
+            return callback(*args, **kwargs)
+
+    return within
 
 
 class BenchGroup(SectionedGroup):

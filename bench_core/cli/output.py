@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -80,7 +81,7 @@ def print_explanation(explanation: Explanation, form: Format) -> None:
 
 
 def _print_rendered(content: Table | Explanation, form: Format, is_wide: bool) -> None:
-    width = _terminal_width(sys.stdout)
+    width = _terminal_width(_results())
     styled = width is not None and os.environ.get("TERM") != "dumb"
     text = content.render(form, None if is_wide else width, styled)
     # CSV has texts as they are; on a terminal alone what would be acted on is written out.
@@ -89,7 +90,7 @@ def _print_rendered(content: Table | Explanation, form: Format, is_wide: bool) -
 
 def print_line(text: str) -> None:
     """Write one line of a result (a path, a count) to standard output, as it is but on a terminal."""
-    _write((printable(text) if _terminal_width(sys.stdout) is not None else text) + "\n", err=False)
+    _write((printable(text) if _terminal_width(_results()) is not None else text) + "\n", err=False)
 
 
 def say(message: str) -> None:
@@ -102,6 +103,27 @@ def say(message: str) -> None:
     if width is not None:
         lines = [part for line in lines for part in wrapped(line, width)]
     _write("\n".join(lines) + "\n", err=True)
+
+
+@contextmanager
+def results_alone() -> Iterator[None]:
+    """Keep standard output for results: what a user's class or a library prints meanwhile goes to standard error."""
+    if _kept:
+        yield
+        return
+    _kept.append(sys.stdout)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = _kept.pop()
+
+
+_kept: list[TextIO] = []  # standard output, while it is kept for results
+
+
+def _results() -> TextIO:
+    return _kept[0] if _kept else sys.stdout
 
 
 def _terminal_width(stream: TextIO | None) -> int | None:
@@ -140,7 +162,7 @@ def _write(text: str, err: bool) -> None:
     A terminal may be set to Latin-1, where a dash of ours does not exist, and whoever read our messages may have gone:
     neither may end a run.
     """
-    stream = sys.stderr if err else sys.stdout
+    stream = sys.stderr if err else _results()
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)

@@ -16,7 +16,7 @@ from bench_core.llm.clients import ClientOptions, create_client, unset_key
 from bench_core.llm.ledger import FileLedger
 from bench_core.llm.store import ResponseStore
 from bench_core.plugins.arguments import argument_names, convert_arguments
-from bench_core.plugins.registry import Family, StageSpec
+from bench_core.plugins.registry import Family, StageSpec, takes_injected
 
 
 def default_store_dir() -> Path:
@@ -114,7 +114,7 @@ def with_model(family: Family, spec: StageSpec, settings: LanguageModelSettings)
     """
     cls = family.own(spec.name)
     taken = {*inspect.signature(cls).parameters, *argument_names(cls)}
-    if "client" not in taken:
+    if not takes_injected(cls, "client"):
         return ModelledStage(spec, None, 1)
     names = {"llm", *(item.name for item in fields(ClientOptions))} - taken
     own = {name: value for name, value in spec.arguments if name in names}
@@ -139,12 +139,15 @@ def create_with_model(
         UserError: no such stage, model or argument, or the class cannot do without a model and none is named.
     """
     found = with_model(family, spec, settings)
-    client = inspect.signature(family.own(spec.name)).parameters.get("client")
-    if client is not None and client.default is inspect.Parameter.empty and found.client is None:
+    cls = family.own(spec.name)
+    takes_client = takes_injected(cls, "client")
+    client = inspect.signature(cls).parameters.get("client")
+    if takes_client and client is not None and client.default is inspect.Parameter.empty and found.client is None:
         raise UserError(
             f"{family.kind} {spec.name} needs a language model: add ,llm=hf:FOLDER or ,llm=http://HOST/v1#MODEL, or "
             "--generator-model."
         )
-    given = {} if client is None or found.client is None else {"client": found.client}
+    # A class that can do without a model keeps its default; one that asks for it elsewhere is told where to.
+    given = {} if takes_client and found.client is None else {"client": found.client}
     stage = family.create(found.spec, **given, n_at_once=found.n_at_once, **injected)
     return Modelled(stage, found.client, found.n_at_once)

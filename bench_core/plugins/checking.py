@@ -1,4 +1,4 @@
-"""Members of a user's class that check what they give, and where they are written."""
+"""Members of a user's class that check what they give."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from bench_core.errors import UserError
-from bench_core.plugins.described import is_of_the_suite
 from bench_core.plugins.failures import placed
+from bench_core.plugins.places import is_of_the_suite, owner_of, place_of
 from bench_core.plugins.returns import Check, Returned
 
 
@@ -23,7 +23,7 @@ def is_plain(cls: type[Any], name: str) -> bool:
 def checking_member(cls: type[Any], name: str, check: Check) -> Any:
     """A method or property that checks what a class's own gives; one that the suite wrote is left alone."""
     found = inspect.getattr_static(cls, name)
-    if is_of_the_suite(_owner(cls, name)):
+    if is_of_the_suite(owner_of(cls, name)):
         return found
     where = f"{place_of(cls, name)}{cls.__name__}.{name}"
     if isinstance(found, property):
@@ -58,24 +58,3 @@ def _checking_cached(found: cached_property[Any], check: Check, where: str) -> A
         return check(Returned(found.__get__(self, type(self)), (), where))
 
     return checked
-
-
-def place_of(cls: type[Any], name: str | None) -> str:
-    """'file.py, line n: ' of a member of a user's class, or of the class; the empty string for the suite's own."""
-    owner = cls if name is None else _owner(cls, name)
-    found = inspect.getattr_static(cls, name, None) if name is not None else None
-    function = getattr(found, "fget", None) or getattr(found, "func", None) or getattr(found, "__func__", found)
-    if is_of_the_suite(owner):
-        return ""
-    if isinstance(function, types.FunctionType):
-        code = inspect.unwrap(function).__code__
-        return f"{code.co_filename}, line {code.co_firstlineno}: "
-    try:
-        return f"{inspect.getsourcefile(owner)}, line {inspect.getsourcelines(owner)[1]}: "
-    except (OSError, TypeError):  # its source is nowhere
-        return ""
-
-
-def _owner(cls: type[Any], name: str) -> type[Any]:
-    """The class that a member is written in."""
-    return next((base for base in cls.__mro__ if name in vars(base)), cls)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
-import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -16,9 +13,7 @@ from typing import Any, Self
 from bench_core.artifacts import file_sha256
 from bench_core.errors import UserError
 from bench_core.identity import Json, content_hash
-
-SUITE = ("bench_core", "retrieval_bench", "sql_bench")
-"""The packages of the suite: the core and the two halves."""
+from bench_core.plugins.places import place_of, user_module
 
 
 class Described:
@@ -56,9 +51,10 @@ class Described:
         try:
             content: dict[str, Json] = json.loads(json.dumps(dict(_named_values(self._arguments)), allow_nan=False))
         except (TypeError, ValueError) as error:
+            place = place_of(type(self), "__init__")
             raise UserError(
-                f"{type(self).__name__}: its arguments cannot be described ({error}); write describe() to say what "
-                "changes its results."
+                f"{place}{type(self).__name__}: its arguments cannot be described ({error}); write describe() to say "
+                "what changes its results."
             ) from error
         return content
 
@@ -90,11 +86,6 @@ def user_files(instance: object) -> list[Path]:
     return sorted(Path(str(module.__file__)).resolve() for module in reached)
 
 
-def is_of_the_suite(cls: type[Any]) -> bool:
-    """Whether a class is the suite's own, or Python's."""
-    return cls.__module__.partition(".")[0] in (*SUITE, "builtins")
-
-
 def _named_values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Arguments as a user names them: of options that several classes share each by itself."""
     for name, value in arguments.items():
@@ -108,22 +99,3 @@ def _described(value: Any) -> Any:
     if isinstance(value, str | Path) and str(value) and Path(value).is_file():
         return {"file_sha256": file_sha256(Path(value))}
     return str(value) if isinstance(value, Path) else value
-
-
-def user_module(name: str) -> ModuleType | None:
-    """The module of a name, if it has a file that is neither the suite's, nor Python's, nor installed."""
-    module = sys.modules.get(name)
-    return module if is_users_module(name, getattr(module, "__file__", None)) else None
-
-
-def is_users_module(name: str, file: str | None) -> bool:
-    """Whether a module of this name and file is neither the suite's, nor Python's, nor installed."""
-    if file is None or name.partition(".")[0] in SUITE:
-        return False
-    return not any(Path(file).resolve().is_relative_to(place) for place in _installed_places())
-
-
-@cache
-def _installed_places() -> tuple[Path, ...]:
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return tuple({Path(path).resolve() for name in names if (path := sysconfig.get_path(name))})

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bench_core.errors import BenchError, UserError
-from bench_core.plugins.described import is_users_module
+from bench_core.plugins.places import is_users_module
 
 DEBUG_VARIABLE = "BIOMED_BENCH_DEBUG"
 """Set to 1, an error comes with its traceback."""

@@ -15,9 +15,9 @@ from functools import cached_property, partial
 from typing import Any
 
 from bench_core.errors import BenchError, UserError
-from bench_core.plugins.checking import checking_member, is_plain, place_of
-from bench_core.plugins.described import is_of_the_suite
+from bench_core.plugins.checking import checking_member, is_plain
 from bench_core.plugins.failures import count_as_users
+from bench_core.plugins.places import is_of_the_suite, place_of
 from bench_core.plugins.returns import STAGE_FACTS, Check, Returned
 from bench_core.plugins.stage import Stage
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.data_use import Reach, hosts_of
-from bench_core.plugins.described import is_of_the_suite
 from bench_core.plugins.loading import plugin_file
+from bench_core.plugins.places import is_of_the_suite
 from bench_core.plugins.protocols import COMPLETES
 
 

@@ -16,9 +16,8 @@ from typing import Any
 
 from bench_core.errors import UserError
 from bench_core.plugins.arguments import convert_arguments, did_you_mean
-from bench_core.plugins.checking import place_of
-from bench_core.plugins.described import SUITE, is_of_the_suite
 from bench_core.plugins.loading import class_of
+from bench_core.plugins.places import SUITE, is_of_the_suite, place_of
 from bench_core.plugins.protocols import Contract
 
 HALVES = ("retrieval-bench", "sql-bench")
@@ -141,7 +140,7 @@ class Family:
         cls = self.own(spec.name)
         self.contract.check(cls, self.kind, spec.name, injected)
         arguments = convert_arguments(cls, dict(spec.arguments), f"{self.kind} {spec.name}")
-        member = cls(**arguments, **{key: value for key, value in injected.items() if _takes_injected(cls, key)})
+        member = cls(**arguments, **{key: value for key, value in injected.items() if takes_injected(cls, key)})
         self.contract.check_instance(member)
         return member
 
@@ -192,6 +191,7 @@ def _first_line(cls: type[Any]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 
 
-def _takes_injected(cls: type[Any], name: str) -> bool:
+def takes_injected(cls: type[Any], name: str) -> bool:
+    """Whether a class names something behind a * in its constructor, which the suite gives it then."""
     parameter = inspect.signature(cls).parameters.get(name)
     return parameter is not None and parameter.kind is inspect.Parameter.KEYWORD_ONLY

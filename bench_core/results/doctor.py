@@ -10,9 +10,9 @@ from bench_core.errors import UserError
 from bench_core.llm.clients import user_prices_path
 from bench_core.llm.stage_models import default_store_dir
 from bench_core.machine.environment import Finding, machine_findings, package_findings
-from bench_core.plugins.checking import place_of
 from bench_core.plugins.contracts import check
 from bench_core.plugins.dataset_names import dataset_spec
+from bench_core.plugins.places import place_of
 from bench_core.plugins.reach import unsaid
 from bench_core.plugins.registry import StageSpec
 from bench_core.results.inventory import FamilyWords, family_of

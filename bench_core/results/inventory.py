@@ -15,10 +15,9 @@ from typing import Any
 
 from bench_core.errors import BenchError, UserError
 from bench_core.plugins.arguments import arguments_of, did_you_mean
-from bench_core.plugins.checking import place_of
 from bench_core.plugins.dataset_names import named_of_class
-from bench_core.plugins.described import is_of_the_suite
 from bench_core.plugins.loading import class_of
+from bench_core.plugins.places import is_of_the_suite, place_of
 from bench_core.plugins.reach import reach_of, unsaid
 from bench_core.plugins.registry import HALVES, Family, StageSpec, family_of_class
 from bench_core.results.tables import Cell, Column, Table

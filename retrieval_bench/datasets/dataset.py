@@ -260,7 +260,9 @@ def loaded(found: Returned) -> Dataset:
         refuse(problem_of_qrels(read))
         return read
 
-    return replace(dataset, read_corpus=corpus, read_queries=queries, read_qrels=qrels)
+    # Where judgments stand in no file, messages about them name the class that gave them.
+    place = dataset.place if dataset.place.exists() else Path(f"{found.where}: {dataset.card.dataset_id}")
+    return replace(dataset, read_corpus=corpus, read_queries=queries, read_qrels=qrels, place=place)
 
 
 SOURCES = Family(

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from bench_core.errors import BenchError
 from bench_core.machine.progress import progress, working
-from bench_core.plugins.checking import place_of
+from bench_core.plugins.places import place_of
 from bench_core.plugins.returns import Returned
 from retrieval_bench.pipeline.making import RunInMaking
 from retrieval_bench.pipeline.system import FirstStage

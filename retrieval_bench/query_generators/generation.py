@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 
 from bench_core.data_use import Reach
@@ -10,7 +9,7 @@ from bench_core.errors import UserError
 from bench_core.llm.caching import Remembering
 from bench_core.llm.stage_models import LanguageModelSettings, with_model
 from bench_core.plugins.reach import reach_of
-from bench_core.plugins.registry import StageSpec
+from bench_core.plugins.registry import StageSpec, takes_injected
 from bench_core.plugins.requirements import Requirements, all_of
 from retrieval_bench.datasets.card import DatasetCard
 from retrieval_bench.query_generators.base import QUERY_GENERATORS, QueryGenerator
@@ -53,10 +52,10 @@ def create_generation(spec: StageSpec, card: DatasetCard, settings: LanguageMode
     Raises:
         UserError: no such generator, model or argument; or a model is needed and none is named.
     """
-    parameters = inspect.signature(QUERY_GENERATORS.own(spec.name)).parameters
+    cls = QUERY_GENERATORS.own(spec.name)
     stage = with_model(QUERY_GENERATORS, spec, settings)
     rest = dict(stage.spec.arguments)
-    if "client" in parameters and stage.client is None:
+    if takes_injected(cls, "client") and stage.client is None:
         texts = card.generated_texts(spec.name)
         if texts is None:
             brings_none = f"; {card.dataset_id} brings no texts of it to replay" if card.dataset_id else ""
@@ -66,7 +65,7 @@ def create_generation(spec: StageSpec, card: DatasetCard, settings: LanguageMode
             )
         return Generation(Replay(str(texts), spec.name, rest.get("lexical", ""), rest.get("dense", "")))
     search = None
-    if "search" in parameters:
+    if takes_injected(cls, "search"):
         search = CorpusSearch(create_retriever(StageSpec.parse(rest.pop("search", "bm25")), card))
     without_search = StageSpec(spec.name, tuple(rest.items()))
     generator = QUERY_GENERATORS.create(without_search, client=stage.client, search=search, card=card)

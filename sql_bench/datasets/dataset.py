@@ -56,6 +56,7 @@ class SqlDataset:
         tables_dir: CSV or Parquet files to import; None where the user brings a mirror.
         schema_path: declared column types, where there are such.
         predictions: name -> file of predictions that comes with the dataset.
+        made_by: the method of a user's class that gave it, put before messages about its files.
 
     Raises:
         UserError: the card is no SqlCard, `read_questions` no function, or a path no Path.
@@ -66,6 +67,7 @@ class SqlDataset:
     tables_dir: Path | None = None
     schema_path: Path | None = None
     predictions: Mapping[str, Path] = field(default_factory=dict)
+    made_by: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.card, SqlCard):
@@ -85,6 +87,8 @@ class SqlDataset:
     @classmethod
     def of(cls, card: SqlCard, questions: Iterable[Question], tables_dir: Path | None = None) -> SqlDataset:
         """A dataset of questions that are there already, for sources of a user's own."""
+        if isinstance(questions, str | Mapping) or not isinstance(questions, Iterable):
+            raise UserError(f"{card.dataset_id}: questions is {kind_of(questions)}; give a list.")
         asked = list(questions)
         return cls(card, lambda: asked, tables_dir)
 
@@ -102,7 +106,7 @@ class SqlDataset:
                 raise UserError(f"{self._names(what, path)}, where there is no file.")
 
     def _names(self, what: str, path: Path) -> str:
-        return f"{self.card.dataset_id}: {what} is {path.absolute()}"
+        return f"{self.made_by}{self.card.dataset_id}: {what} is {path.absolute()}"
 
     @cached_property
     def questions(self) -> Sequence[Question]:
@@ -169,7 +173,7 @@ def loaded(found: Returned) -> SqlDataset:
             raise found.unfit(f"gave a dataset, {dataset.card.dataset_id}, that {problem}")
         return asked
 
-    return replace(dataset, read_questions=questions)
+    return replace(dataset, read_questions=questions, made_by=f"{found.where}: ")
 
 
 SOURCES = Family(

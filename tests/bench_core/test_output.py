@@ -5,7 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
+
+from bench_core.cli.group import BenchGroup
+from bench_core.cli.output import print_line, print_table
+from bench_core.errors import UserError
+from bench_core.results.tables import Column, Table
 
 ROOT = Path(__file__).parents[2]
 PRINTS = """
@@ -21,6 +28,31 @@ def run(shell: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     everything = {**os.environ, "PYTHONPATH": str(ROOT), "PRINTS": PRINTS, **environment}
     command = f'{sys.executable} -c "$PRINTS" {shell}'
     return subprocess.run(["bash", "-c", command], capture_output=True, env=everything, check=False)
+
+
+@click.group(cls=BenchGroup)
+def commands() -> None:
+    """Commands."""
+
+
+@commands.command()
+@click.option("--fails", is_flag=True)
+def noisy(fails: bool) -> None:
+    """Prints as a class of a user's may."""
+    print("noise")
+    if fails:
+        raise UserError("It has failed.")
+    print_line("a result")
+    print_table(Table("A title", [Column("a", "a")], [["a value"]]), "csv")
+
+
+def test_standard_output_is_the_results_alone():
+    """What a user's class prints would be in the midst of JSON."""
+    done = CliRunner().invoke(commands, ["noisy"])
+    assert (done.stdout, done.stderr) == ("a result\na\na value\n", "noise\n")
+    done = CliRunner().invoke(commands, ["noisy", "--fails"])
+    assert (done.stdout, done.stderr, done.exit_code) == ("", "noise\nError: It has failed.\n", 2)
+    assert "Prints as a class" in CliRunner().invoke(commands, ["noisy", "--help"]).stdout
 
 
 def test_a_closed_standard_error_ends_nothing():

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from bench_core.errors import BenchError, UserError
+from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.plugins.failures import sentence_of
 from bench_core.plugins.registry import StageSpec
+from retrieval_bench.datasets.card import UNKNOWN
 from retrieval_bench.datasets.dataset import SOURCES, load_dataset
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
-from retrieval_bench.rerankers.base import RERANKERS
+from retrieval_bench.query_generators.generation import create_generation
+from retrieval_bench.rerankers.base import RERANKERS, create_reranker
 from retrieval_bench.retrievers.base import RETRIEVERS
 from retrieval_bench.types import Candidates, Corpus, Document, Query
 from sql_bench.comparators.base import COMPARATORS
@@ -18,6 +21,7 @@ from sql_bench.generators.base import GENERATORS
 from sql_bench.testing import EmptyDatabase
 from sql_bench.types import AskedQuestion
 
+SETTINGS = LanguageModelSettings(Path("no/store"))
 QUERY = Query("q1", "gout")
 BATCH = [Candidates(QUERY, [Document("d1", "a"), Document("d2", "b")]), Candidates(Query("q2", "x"), [])]
 
@@ -103,6 +107,31 @@ def test_a_class_that_does_not_fit_is_refused_at_creation(tmp_path, head, body, 
     spec, line = written(tmp_path, head, body)
     with pytest.raises(UserError, match=message.format(n=line)):
         RERANKERS.create(spec, client=None, n_at_once=1, card=None)
+
+
+def test_arguments_that_cannot_be_described_are_told_with_their_place(tmp_path):
+    spec, line = written(tmp_path, RERANKER, "def __init__(self, words={1}): pass\ndef rerank(self, batch): pass")
+    with pytest.raises(UserError, match=rf"mine.py, line {line}: Mine: its arguments cannot be described \(Object of"):
+        RERANKERS.create(spec).describe()
+
+
+@pytest.mark.parametrize("create", [create_reranker, lambda spec: create_generation(spec, UNKNOWN, SETTINGS)])
+def test_a_model_among_what_a_user_gives_is_told_where_it_belongs(tmp_path, create):
+    head = RERANKER if create is create_reranker else GENERATOR
+    method = "def rerank(self, batch): pass" if create is create_reranker else "def write(self, query): pass"
+    spec, line = written(tmp_path, head, f"def __init__(self, client): pass\n{method}")
+    with pytest.raises(UserError, match=rf"line {line}: Mine.__init__ has client among what a user gives; write it"):
+        create(spec)
+
+
+def test_messages_about_judgments_and_files_name_the_class_that_gave_them(tmp_path):
+    spec, line = written(tmp_path, DATASET, "def load(self, name): return Dataset.of(CARD, D, Q, {'q1': {'n9': 1}})")
+    with pytest.raises(UserError, match=rf"mine.py, line {line}: Mine.load: a/b: 1 judged documents are not in the"):
+        load_dataset(f"{spec.name}/b").check()
+    spec, line = written(tmp_path, SQL_DATASET, "def load(self, name): return SqlDataset.of(CARD, [Q], Path('no'))")
+    spec = StageSpec(spec.name.replace("mine.py", write_again(tmp_path)))
+    with pytest.raises(UserError, match=rf", line {line}: Mine.load: a/b: tables_dir is .*no, where there is no"):
+        load_sql_dataset(f"{spec.name}/b").check_files()
 
 
 @pytest.mark.parametrize(
@@ -411,9 +440,8 @@ def test_what_does_not_fit_is_named_when_it_is_returned(tmp_path, ask, head, bod
         ask(spec)
     sentence = str(raised.value)
     assert message in sentence and "mine.py, line " in sentence and sentence.endswith(".") and "\n" not in sentence
-    assert (
-        int(sentence.partition("mine.py, line ")[2].partition(":")[0]) >= line - 1
-    )  # of the class, for a plain attribute
+    told = int(sentence.partition("mine.py, line ")[2].partition(":")[0])
+    assert told >= line - 1, "a plain attribute is told with the line of its class"
 
 
 @pytest.mark.parametrize("score", ["'1.0'", "None"])
@@ -514,6 +542,8 @@ class Mine:
         ("SqlDataset.of(CARD, [Question('q1', 'x', None)])", "has golds of question q1 that are no tuple"),
         ("SqlDataset(CARD, [Q])", "a/b: read_questions is a list; give a function"),
         ("SqlDataset.of(CARD, [Q], 'tables')", "a/b: tables_dir is a text; write pathlib.Path('tables')"),
+        ("SqlDataset.of(CARD, None)", "a/b: questions is None; give a list"),
+        ("SqlDataset.of(CARD, {'q1': Q})", "a/b: questions is a dict; give a list"),
         ("SqlDataset.of('a/b', [Q])", "The card of a dataset is a text; give SqlCard("),
         ("SqlDataset.of(SqlCard('a/b', 'x', 'duckdb', access='Public'), [Q])", "a/b: access is 'Public'; it must"),
     ],
@@ -579,7 +609,7 @@ def test_an_installed_class_is_a_users_own(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(RERANKER + "    def rerank(self, batch): return {}['gone']\n")
     monkeypatch.syspath_prepend(package.parent)
-    monkeypatch.setattr("bench_core.plugins.described._installed_places", lambda: (tmp_path / "site-packages",))
+    monkeypatch.setattr("bench_core.plugins.places._installed_places", lambda: (tmp_path / "site-packages",))
     reranker = RERANKERS.create(StageSpec("their_plugin:Mine"))
     with pytest.raises(KeyError) as raised:
         reranker.rerank(BATCH)
