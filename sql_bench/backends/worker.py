@@ -32,6 +32,7 @@ from sql_bench.backends.duckdb_engine import (
 )
 from sql_bench.backends.frames import read_frame, write_frame
 from sql_bench.dialect.bigquery_arrays import as_result
+from sql_bench.dialect.lists import LISTED
 from sql_bench.dialect.statement import shape_of
 from sql_bench.dialect.static_check import bigquery_complaints
 from sql_bench.dialect.translation import Translation, parse, translate
@@ -179,6 +180,8 @@ class _Serving:
         columns, rows = self._engine.run(translation.sql, limits, deadline.interrupts, translation.renamed)
         if self._dialect == "bigquery":
             rows = as_result(columns, rows)
+        elif self._dialect in LISTED:
+            rows = list(LISTED[self._dialect].result(columns, rows))
         return _with_sort_keys(replace(prepared.result, columns=columns, rows=tuple(rows)), translation)
 
 

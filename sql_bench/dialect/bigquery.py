@@ -7,10 +7,10 @@ zero and logarithms and roots outside their domain become errors by the engine's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sql_bench.dialect import bigquery_aggregates as aggregates
 from sql_bench.dialect import bigquery_arrays as arrays
@@ -32,6 +32,7 @@ from sql_bench.dialect.bigquery_weeks import week_difference, week_end
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.like import with_backslash_escape
 from sql_bench.dialect.names import Names
+from sql_bench.dialect.rewriting import Rule, mend
 from sql_bench.dialect.schema import Schema
 from sql_bench.guard.names import read_groups
 from sql_bench.guard.rejected import Rejected, untranslatable
@@ -39,11 +40,6 @@ from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
     from sqlglot import exp
-
-MAX_REWRITTEN_NODES = 20_000
-"""Nodes that the rules may write in one statement: some repeat their argument, and nested in themselves they double it
-at each level. Ours: many times what a long statement needs, and well under a second of work."""
-
 
 def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
     """Mend a statement for DuckDB, in place.
@@ -65,19 +61,7 @@ def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
     nodes = list(query.walk(bfs=False))
     for node in nodes:
         _check(node)
-    rules = _rules()
-    n_written = 0
-    for node in reversed(nodes):
-        rule = rules.get(type(node))
-        if rule is None:
-            continue
-        replacement = rule(node, kinds)
-        if replacement is not node:
-            kinds.inherit(replacement, node)
-            node.replace(replacement)
-        n_written += sum(1 for _ in replacement.walk())
-        if n_written > MAX_REWRITTEN_NODES:
-            raise Rejected(Outcome.RESOURCE_LIMIT, "the statement grows too large in translation")
+    mend(nodes, _rules(), kinds)
     rewrite_unnests(query)
     return values_before_names(query)
 
@@ -136,7 +120,7 @@ def _check_arguments(node: exp.Expr) -> None:
 
 
 @cache
-def _rules() -> Mapping[type, Callable[[Any, Kinds], exp.Expr]]:
+def _rules() -> Mapping[type, Rule]:
     from sqlglot import exp
 
     return {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +24,8 @@ _ZONED = frozenset(
 
 # Functions that sqlglot does not know by a node of their own.
 _CHANCE = frozenset({"RANDOM", "NEWID", "GEN_RANDOM_UUID", "UUIDV4", "UUIDV7", "RANDOMBLOB", "RANDN", "UUID_STRING"})
+# Functions of SQLite, which sqlglot is told to read as their names and arguments: where among these the time stands.
+_PLACE_OF_TIME = {"DATE": 0, "TIME": 0, "DATETIME": 0, "JULIANDAY": 0, "UNIXEPOCH": 0, "STRFTIME": 1}
 _ZONE = re.compile(r"[A-Za-z]\w*(/[\w+-]+)*")
 
 
@@ -37,7 +40,19 @@ def is_volatile(query: exp.Query) -> bool:
 
 def reads_clock(query: exp.Query) -> bool:
     """Whether a statement asks for the day or the time."""
-    return any(True for _ in query.find_all(*_clock_nodes()))
+    return any(True for _ in query.find_all(*_clock_nodes())) or any(True for _ in _calls_of_now(query))
+
+
+def _calls_of_now(query: exp.Query) -> Iterator[tuple[exp.Anonymous, int]]:
+    """SQLite's functions of dates that take the time of day for their argument, and its place among theirs."""
+    from sqlglot import exp
+
+    for call in query.find_all(exp.Anonymous):
+        place = _PLACE_OF_TIME.get(call.name.upper())
+        if place is not None and len(call.expressions) >= place:
+            value = call.expressions[place] if len(call.expressions) > place else None
+            if value is None or (isinstance(value, exp.Literal) and value.is_string and value.name.lower() == "now"):
+                yield call, place
 
 
 def stop_clock(query: exp.Query, dialect: str, as_of: datetime.datetime) -> None:
@@ -53,6 +68,9 @@ def stop_clock(query: exp.Query, dialect: str, as_of: datetime.datetime) -> None
     """
     from sqlglot import exp
 
+    if dialect == "sqlite":
+        _stop_texts(query, as_of.astimezone(datetime.UTC).replace(tzinfo=None))
+        return
     for node in list(query.find_all(*_clock_nodes())):
         zoned = isinstance(node, exp.CurrentDate | exp.CurrentDatetime | exp.CurrentTime) and node.this is not None
         moment = as_of.astimezone(_zone(node.this) if zoned else datetime.UTC).replace(tzinfo=None)
@@ -65,6 +83,21 @@ def stop_clock(query: exp.Query, dialect: str, as_of: datetime.datetime) -> None
         else:
             literal, type_name = moment.isoformat(sep=" "), "TIMESTAMP"
         node.replace(exp.cast(exp.Literal.string(literal), exp.DataType.build(type_name, dialect="duckdb")))
+
+
+def _stop_texts(query: exp.Query, moment: datetime.datetime) -> None:
+    """SQLite's clock gives texts: https://sqlite.org/lang_datefunc.html."""
+    from sqlglot import exp
+
+    texts: Mapping[type, str]
+    texts = {exp.CurrentDate: "%Y-%m-%d", exp.CurrentTime: "%H:%M:%S", exp.CurrentTimestamp: "%Y-%m-%d %H:%M:%S"}
+    clocks: list[exp.Expr] = list(query.find_all(*texts))
+    for node in clocks:
+        node.replace(exp.Literal.string(moment.strftime(texts[type(node)])))
+    for call, place in list(_calls_of_now(query)):
+        rest = call.expressions[place + 1 :]
+        now = exp.Literal.string(moment.isoformat(sep=" ", timespec="milliseconds"))
+        call.set("expressions", [*call.expressions[:place], now, *rest])
 
 
 def _is_instant(node: exp.Expr, dialect: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -60,18 +61,38 @@ def _function_kinds() -> Mapping[str, Kind | None]:
     return {name: None if group == "argument" else Kind(group) for group, names in groups for name in names}
 
 
+@dataclass(frozen=True)
+class KindRules:
+    """In what the dialects differ. As it stands, BigQuery.
+
+    Attributes:
+        fraction: the kind of a number with a decimal point.
+        whole_division: the quotient of two whole numbers is one.
+        condition: the kind of a condition's value.
+        functions: the kinds of functions that sqlglot has no node of, by their names in capitals; None for that of the
+            first argument.
+    """
+
+    fraction: Kind = Kind.FLOAT
+    whole_division: bool = False
+    condition: Kind = Kind.BOOL
+    functions: Mapping[str, Kind | None] = field(default_factory=dict)
+
+
 class Kinds:
     """The kinds of all expressions of one statement, taken before anything is rewritten.
 
     Args:
         query: the statement's tree.
         names: what its columns stand for.
+        rules: its dialect's.
     """
 
-    def __init__(self, query: exp.Query, names: Names) -> None:
+    def __init__(self, query: exp.Query, names: Names, rules: KindRules | None = None) -> None:
         from sqlglot import exp
 
         self._names = names
+        self._rules = rules or KindRules()
         # Every node is kept, so that no id is used twice while the tree is being rewritten.
         self._nodes = list(query.walk(bfs=False))
         self._by_id: dict[int, Kind | None] = {}
@@ -109,7 +130,8 @@ class Kinds:
     def _known(self, node: exp.Expr) -> Kind | None:
         if id(node) not in self._by_id:
             self._open.add(id(node))
-            self._by_id[id(node)] = self._kind(node)
+            kind = self._kind(node)
+            self._by_id[id(node)] = self._rules.condition if kind is Kind.BOOL else kind
             self._open.discard(id(node))
         return self._by_id[id(node)]
 
@@ -128,7 +150,10 @@ class Kinds:
         if isinstance(node, exp.Column):
             return self.of_meaning(self._names.meaning(node))
         if isinstance(node, exp.Literal):
-            return Kind.TEXT if node.is_string else Kind.INT if str(node.this).isdecimal() else Kind.FLOAT
+            return Kind.TEXT if node.is_string else self._number(str(node.this))
+        if isinstance(node, exp.Anonymous) and node.name.upper() in self._rules.functions:
+            kind = self._rules.functions[node.name.upper()]
+            return self._known(node.expressions[0]) if kind is None and node.expressions else kind
         if isinstance(node, exp.Cast):
             return kind_of_type(node.to.this.value) if isinstance(node.to.this, exp.DType) else Kind.OTHER
         if isinstance(node, exp.Boolean):
@@ -140,7 +165,7 @@ class Kinds:
         if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.SafeAdd | exp.SafeSubtract | exp.SafeMultiply):
             return self._arithmetic(node)
         if isinstance(node, exp.Div):
-            return Kind.NUMERIC if self._numeric_division(node) else Kind.FLOAT
+            return self._quotient(node)
         if isinstance(node, exp.Case | exp.If | exp.Coalesce | exp.Greatest | exp.Least):
             return self._common_of(branches(node))
         if isinstance(node, exp.Bracket):
@@ -187,9 +212,16 @@ class Kinds:
             return Kind.DATETIME
         return left if left in (Kind.DATE, Kind.TIMESTAMP) and right in (Kind.INT, None) else None
 
-    def _numeric_division(self, node: exp.Expr) -> bool:
+    def _number(self, written: str) -> Kind:
+        if written.isdecimal():
+            return Kind.INT
+        return Kind.FLOAT if "e" in written.lower() else self._rules.fraction
+
+    def _quotient(self, node: exp.Expr) -> Kind | None:
         sides = {self._known(node.this), self._known(node.expression)}
-        return Kind.NUMERIC in sides and sides <= {Kind.NUMERIC, Kind.INT}
+        if self._rules.whole_division and sides <= {Kind.INT, None}:
+            return Kind.INT if sides == {Kind.INT} else None
+        return Kind.NUMERIC if Kind.NUMERIC in sides and sides <= {Kind.NUMERIC, Kind.INT} else Kind.FLOAT
 
     def _common_of(self, nodes: Iterable[exp.Expr | None]) -> Kind | None:
         from sqlglot import exp

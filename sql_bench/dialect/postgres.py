@@ -12,15 +12,15 @@ from sql_bench.dialect.like import with_backslash_escape
 if TYPE_CHECKING:
     from sqlglot import exp
 
-DIALECTS = frozenset({"postgres", "redshift", "materialize", "risingwave"})
-"""sqlglot's names of the dialects that are PostgreSQL's as far as these rules go."""
+RELATIVES = frozenset({"redshift", "materialize", "risingwave"})
+"""sqlglot's names of the dialects without a list of their own that are PostgreSQL's as far as `rewrite_relative` goes."""
 
 # An unbounded numeric; DuckDB's DECIMAL without digits keeps three behind the point.
 _NUMERIC = "DECIMAL(38, 12)"
 
 
-def rewrite(query: exp.Query) -> exp.Query:
-    """Mend a statement for DuckDB, in place."""
+def rewrite_relative(query: exp.Query) -> exp.Query:
+    """Mend a statement of a relative for DuckDB, in place."""
     from sqlglot import exp
 
     for cast in list(query.find_all(exp.Cast)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,9 @@ from sql_bench.dialect.aggregates import count_conditions
 from sql_bench.dialect.clock import stop_clock
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
+from sql_bench.dialect.lists import LISTED
 from sql_bench.dialect.variants import SortKeys, as_variant, within_tie
-from sql_bench.dialect.written import Written, known_names, parse_noting
+from sql_bench.dialect.written import Written, known_names, parse_noting, types_of_cast_operators
 from sql_bench.guard import check as guard
 from sql_bench.guard.rejected import Rejected, untranslatable
 from sql_bench.types import Outcome, Reach, Variant
@@ -37,13 +38,7 @@ ENGINE_SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 """DuckDB's own settings that make its arithmetic that of a source dialect."""
 
-_HERE = Path(__file__).parent
-
-NAME_LISTS: Mapping[str, str] = {"bigquery": "bigquery_names.tsv"}
-"""The dialects whose functions and types are looked up by the name as written, and the files that list them."""
-
-DIALECT_NAMES: Mapping[str, str] = {"bigquery": "BigQuery"}
-"""What messages call a dialect that has such a list."""
+_BIGQUERY_NAMES = Path(__file__).with_name("bigquery_names.tsv")
 
 
 @dataclass(frozen=True)
@@ -77,14 +72,17 @@ def parse(sql: str, dialect: str) -> exp.Query:
         tokens = reader.tokenize(sql)
         guard.check_text(tokens)
         _check_numbers(tokens)
-        statements, written = _statements(reader, tokens, sql)
+        statements, written = _statements(reader, dialect, tokens, sql)
     except ParseError as error:
         raise Rejected(Outcome.INVALID_SQL, _position(error)) from None
     except TokenError as error:
         raise Rejected(Outcome.INVALID_SQL, f"syntax error: {str(error).splitlines()[0]}") from None
     query = guard.check_tree(statements)
-    if dialect in NAME_LISTS:
-        known_names(_HERE / NAME_LISTS[dialect]).check(written, DIALECT_NAMES[dialect])
+    if dialect == "bigquery":
+        known_names(_BIGQUERY_NAMES).check(written, "BigQuery")
+    elif dialect in LISTED:
+        more_types = tuple(types_of_cast_operators(tokens))
+        LISTED[dialect].names().check(replace(written, types=written.types + more_types), LISTED[dialect].title)
     return query
 
 
@@ -100,11 +98,14 @@ def _check_numbers(tokens: list[Token]) -> None:
             raise untranslatable(f"a number run together with what follows ({token.text}; put spaces around the sign)")
 
 
-def _statements(reader: Dialect, tokens: list[Token], sql: str) -> tuple[list[exp.Expr | None], Written]:
+def _statements(
+    reader: Dialect, dialect: str, tokens: list[Token], sql: str
+) -> tuple[list[exp.Expr | None], Written]:
     from sqlglot.errors import ParseError
 
+    plain = LISTED[dialect].plain_names() if dialect in LISTED else frozenset()
     try:
-        return parse_noting(reader, tokens, sql)
+        return parse_noting(reader, tokens, sql, plain)
     except ParseError:
         guard.check_verb(tokens)
         raise
@@ -148,8 +149,10 @@ def translate(
     if dialect == "bigquery":
         _refuse_nan_columns(query, schema)
         query = bigquery.rewrite(query, schema)
-    elif dialect in postgres.DIALECTS:
-        query = postgres.rewrite(query)
+    elif dialect in LISTED:
+        query = LISTED[dialect].rewrite(query, schema)
+    elif dialect in postgres.RELATIVES:
+        query = postgres.rewrite_relative(query)
     if reach is not None and reach.tie is not None:
         tie = within_tie(query, reach) if sort_keys is not None else None
         if tie is None:

@@ -21,11 +21,11 @@ _TIMES = frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP})
 def type_complaints(query: exp.Query, kinds: Kinds) -> Iterator[str]:
     """Complaints about a statement's types, as far as they can be told."""
     yield from _mismatched_comparisons(query, kinds)
-    yield from _without_common_type(query, kinds)
+    yield from without_common_type(query, kinds)
     yield from _partitions_by_floats(query, kinds)
     yield from _conditions_of_another_type(query, kinds)
-    yield from _arithmetic_with_texts(query, kinds)
-    yield from _wrong_arguments(query, kinds)
+    yield from arithmetic_with_texts(query, kinds)
+    yield from wrong_arguments(query, kinds)
 
 
 def _mismatched_comparisons(query: exp.Query, kinds: Kinds) -> Iterator[str]:
@@ -46,7 +46,7 @@ def _mismatched_comparisons(query: exp.Query, kinds: Kinds) -> Iterator[str]:
                 yield f"{_shown(node.this, left)} is not compared with {_shown(other, right)}"
 
 
-def _without_common_type(query: exp.Query, kinds: Kinds) -> Iterator[str]:
+def without_common_type(query: exp.Query, kinds: Kinds) -> Iterator[str]:
     """Branches of CASE, IF and COALESCE and the queries of a UNION have one type; DuckDB makes them texts."""
     from sqlglot import exp
 
@@ -94,7 +94,8 @@ def _conditions_of_another_type(query: exp.Query, kinds: Kinds) -> Iterator[str]
                 yield f"{_shown(condition, kind)} is no condition"
 
 
-def _arithmetic_with_texts(query: exp.Query, kinds: Kinds) -> Iterator[str]:
+def arithmetic_with_texts(query: exp.Query, kinds: Kinds) -> Iterator[str]:
+    """Texts and booleans are not added, multiplied or negated."""
     from sqlglot import exp
 
     for node in query.find_all(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg):
@@ -107,7 +108,7 @@ def _arithmetic_with_texts(query: exp.Query, kinds: Kinds) -> Iterator[str]:
                 yield f"there is no arithmetic with {_shown(side, kind)}"
 
 
-def _wrong_arguments(query: exp.Query, kinds: Kinds) -> Iterator[str]:
+def wrong_arguments(query: exp.Query, kinds: Kinds) -> Iterator[str]:
     """Functions whose arguments DuckDB converts, or that take more of them there."""
     from sqlglot import exp
 

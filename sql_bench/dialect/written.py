@@ -8,7 +8,7 @@ tokens.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ _WEEKDAYS = frozenset({"MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "
 
 # Words before a parenthesis that are called although they are no functions; what follows them has rules of its own.
 _CASTS = frozenset({"CAST", "SAFE_CAST", "TRY_CAST"})
+
+_WRITTEN = "written"  # the key under which a node keeps the name it was called by
 
 
 @dataclass(frozen=True)
@@ -83,27 +85,43 @@ def known_names(path: Path) -> KnownNames:
     groups: dict[str, set[str]] = {}
     for group, names in read_groups(path):
         groups.setdefault(group, set()).update(names)
-    return KnownNames(**{group: frozenset(names) for group, names in groups.items()})
+    return KnownNames(**{item.name: frozenset(groups.get(item.name, ())) for item in fields(KnownNames)})
 
 
-def parse_noting(reader: Dialect, tokens: list[Token], sql: str) -> tuple[list[exp.Expr | None], Written]:
+def written_name(node: exp.Expr) -> str:
+    """The name under which a function was called, in capitals; empty for what was not written as a call."""
+    return str(node.meta.get(_WRITTEN, ""))
+
+
+def parse_noting(
+    reader: Dialect, tokens: list[Token], sql: str, plain: frozenset[str] = frozenset()
+) -> tuple[list[exp.Expr | None], Written]:
     """The trees of a text, and the names in it.
+
+    Args:
+        reader: the dialect.
+        tokens: of the text.
+        sql: the text.
+        plain: functions, in capitals, to be read as their names and arguments, whatever sqlglot would make of them.
 
     Raises:
         sqlglot.errors.ParseError: the text does not parse.
     """
-    parser = _noting(reader.parser_class)(error_message_context=0, dialect=reader)
+    parser = _noting(reader.parser_class, plain)(error_message_context=0, dialect=reader)
     statements = list(parser.parse(tokens, sql))
     functions = [name for _, name in sorted(parser.noted.items())]
     return statements, Written(tuple(functions), tuple(_types(tokens)))
 
 
 @cache
-def _noting(parser_class: type[Any]) -> type[Any]:
+def _noting(parser_class: type[Any], plain: frozenset[str]) -> type[Any]:
     """A parser that keeps the names of all calls by their place in the text."""
-    from sqlglot import TokenType
+    from sqlglot import TokenType, exp
 
     class NotingParser(parser_class):  # type: ignore[misc]
+        FUNCTIONS = {name: build for name, build in parser_class.FUNCTIONS.items() if name not in plain}
+        FUNCTION_PARSERS = {name: read for name, read in parser_class.FUNCTION_PARSERS.items() if name not in plain}
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.noted: dict[int, str] = {}
@@ -114,6 +132,7 @@ def _noting(parser_class: type[Any]) -> type[Any]:
             calls = call is not None and token and following and following.token_type is TokenType.L_PAREN
             if calls and not self._is_week_of(token):
                 self.noted[token.start] = prefix + token.text.upper()
+                _called(call).meta[_WRITTEN] = token.text.upper()
             return call
 
         def _qualifier(self) -> str:
@@ -128,7 +147,22 @@ def _noting(parser_class: type[Any]) -> type[Any]:
             inside = self._tokens[self._index - 2].text.upper()
             return token.text.upper() == "WEEK" and inside in _WEEKDAYS
 
+    def _called(call: exp.Expr) -> exp.Expr:
+        """A function without the clauses behind it."""
+        while isinstance(call, exp.Window | exp.Filter | exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls):
+            call = call.this
+        return call
+
     return NotingParser
+
+
+def types_of_cast_operators(tokens: Sequence[Token]) -> Iterator[str]:
+    """The types behind `::`."""
+    from sqlglot import TokenType
+
+    for token, following in zip(tokens, tokens[1:], strict=False):
+        if token.token_type is TokenType.DCOLON:
+            yield following.text.upper()
 
 
 def _types(tokens: Sequence[Token]) -> Iterator[str]:

@@ -1,0 +1,11 @@
+"""The dialects with lists of their own besides BigQuery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sql_bench.dialect.listed import ListedDialect
+from sql_bench.dialect.sqlite import SQLITE
+
+LISTED: Mapping[str, ListedDialect] = {dialect.name: dialect for dialect in (SQLITE,)}
+"""By sqlglot's names."""
