@@ -69,6 +69,7 @@ class KindRules:
         fraction: the kind of a number with a decimal point.
         whole_division: the quotient of two whole numbers is one.
         condition: the kind of a condition's value.
+        exact_averages: the mean of exact numbers is exact.
         functions: the kinds of functions that sqlglot has no node of, by their names in capitals; None for that of the
             first argument.
     """
@@ -76,6 +77,7 @@ class KindRules:
     fraction: Kind = Kind.FLOAT
     whole_division: bool = False
     condition: Kind = Kind.BOOL
+    exact_averages: bool = False
     functions: Mapping[str, Kind | None] = field(default_factory=dict)
 
 
@@ -140,6 +142,8 @@ class Kinds:
 
         name = type(node).__name__
         functions = _function_kinds()
+        if isinstance(node, exp.Avg) and self._rules.exact_averages:
+            return Kind.NUMERIC if self._known(node.this) in (Kind.INT, Kind.NUMERIC) else Kind.FLOAT
         if name in functions:
             return functions[name] or self._known(node.this)
         if isinstance(node, exp.Distinct):

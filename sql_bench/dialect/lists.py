@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sql_bench.dialect.listed import ListedDialect
+from sql_bench.dialect.postgres import POSTGRES
 from sql_bench.dialect.sqlite import SQLITE
 
-LISTED: Mapping[str, ListedDialect] = {dialect.name: dialect for dialect in (SQLITE,)}
+LISTED: Mapping[str, ListedDialect] = {dialect.name: dialect for dialect in (POSTGRES, SQLITE)}
 """By sqlglot's names."""

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.dialect.templates import moment_of
-from sql_bench.dialect.type_rules import arithmetic_with_texts, without_common_type, wrong_arguments
+from sql_bench.dialect.type_rules import (
+    arithmetic_with_texts,
+    conditions_of_another_type,
+    without_common_type,
+    wrong_arguments,
+)
 from sql_bench.guard.rejected import Rejected, untranslatable
 
 if TYPE_CHECKING:
@@ -46,6 +51,16 @@ def refuse_mixtures(query: exp.Query, kinds: Kinds) -> None:
         raise untranslatable(complaint)
 
 
+def refuse_other_conditions(query: exp.Query, kinds: Kinds) -> None:
+    """Refuse a condition that is no boolean, in dialects that have booleans.
+
+    Raises:
+        Rejected: untranslatable.
+    """
+    for complaint in conditions_of_another_type(query, kinds):
+        raise untranslatable(complaint)
+
+
 def compared(query: exp.Query) -> Iterator[tuple[exp.Expr, exp.Expr]]:
     """All pairs of expressions that a statement compares."""
     from sqlglot import exp
@@ -71,7 +86,7 @@ def _meet(value: exp.Expr, other: exp.Expr, kinds: Kinds) -> None:
     kind, beside = kinds.of(value), kinds.of(other)
     if kind is None or beside is None or kind is beside or {kind, beside} <= _NUMBERS:
         return
-    if {kind, beside} <= _TIMES or {kind, beside} <= {Kind.BOOL, Kind.INT}:
+    if {kind, beside} <= _TIMES:
         return
     if Kind.TEXT not in (kind, beside):
         raise _unlike(kind, beside)

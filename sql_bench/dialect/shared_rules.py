@@ -94,3 +94,34 @@ def half_to_even(value: exp.Expr, digits: exp.Expr | None) -> exp.Expr:
     from sqlglot import exp
 
     return duckdb_expression("ROUND_EVEN(x, CAST(n AS INT))", x=value, n=digits or exp.Literal.number(0))
+
+
+def rounded(node: exp.Round, kinds: Kinds, floats_half_to_even: bool) -> exp.Expr:
+    """ROUND of exact numbers half away from zero, though a quotient or average is a float in DuckDB.
+
+    Args:
+        floats_half_to_even: how the dialect rounds floats.
+    """
+    from sqlglot import exp
+
+    value, digits = node.this, node.args.get("decimals")
+    kind = kinds.of(value)
+    if kind is Kind.FLOAT and floats_half_to_even:
+        return half_to_even(value, digits)
+    if kind is Kind.NUMERIC and value.find(exp.Div, exp.Avg):
+        exact = exp.cast(value.copy(), exp.DataType.build("DECIMAL(38, 12)", dialect="duckdb"))
+        return exp.Round(this=exact, decimals=digits.copy() if digits is not None else None)
+    return node
+
+
+def trimmed(node: exp.Trim, kinds: Kinds) -> exp.Expr:
+    """Nothing but blanks is taken off unless other characters are named."""
+    from sqlglot import exp
+
+    if kinds.of(node.this) not in (Kind.TEXT, None):
+        raise untranslatable("TRIM of what is no text")
+    if node.expression is None:
+        written = node.copy()
+        written.set("expression", exp.Literal.string(" "))
+        return written
+    return node

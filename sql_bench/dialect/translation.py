@@ -81,8 +81,9 @@ def parse(sql: str, dialect: str) -> exp.Query:
     if dialect == "bigquery":
         known_names(_BIGQUERY_NAMES).check(written, "BigQuery")
     elif dialect in LISTED:
-        more_types = tuple(types_of_cast_operators(tokens))
-        LISTED[dialect].names().check(replace(written, types=written.types + more_types), LISTED[dialect].title)
+        types = (*written.types, *types_of_cast_operators(tokens))
+        first_words = tuple(name.partition(" ")[0] for name in types)  # DOUBLE of DOUBLE PRECISION
+        LISTED[dialect].names().check(replace(written, types=first_words), LISTED[dialect].title)
     return query
 
 

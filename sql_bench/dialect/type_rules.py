@@ -23,7 +23,7 @@ def type_complaints(query: exp.Query, kinds: Kinds) -> Iterator[str]:
     yield from _mismatched_comparisons(query, kinds)
     yield from without_common_type(query, kinds)
     yield from _partitions_by_floats(query, kinds)
-    yield from _conditions_of_another_type(query, kinds)
+    yield from conditions_of_another_type(query, kinds)
     yield from arithmetic_with_texts(query, kinds)
     yield from wrong_arguments(query, kinds)
 
@@ -76,7 +76,7 @@ def _partitions_by_floats(query: exp.Query, kinds: Kinds) -> Iterator[str]:
                 yield f"PARTITION BY takes no FLOAT64 ({key.sql(dialect='bigquery')[:60]})"
 
 
-def _conditions_of_another_type(query: exp.Query, kinds: Kinds) -> Iterator[str]:
+def conditions_of_another_type(query: exp.Query, kinds: Kinds) -> Iterator[str]:
     """A condition is a BOOL."""
     from sqlglot import exp
 

@@ -72,7 +72,7 @@ def postgres_server():
             shutil.chown(folder, user)
         as_user = {"user": user, "extra_groups": []} if user is not None else {}
         made = subprocess.run(
-            [bin_dir / "initdb", "-D", folder / "data", "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C",
+            [bin_dir / "initdb", "-D", folder / "data", "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
              "--no-sync", "--no-instructions"],
             cwd=folder, capture_output=True, text=True, check=False, **as_user,
         )  # fmt: skip
