@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sql_bench.backends.duckdb_messages import MessageWords
 from sql_bench.backends.duckdb_results import fetch_rows, stand_in_for_pytz, too_much
+from sql_bench.dialect.lists import LISTED
 from sql_bench.dialect.schema import Schema, TableMap
 from sql_bench.dialect.translation import ENGINE_SETTINGS
 from sql_bench.guard.engine import UnknownFunction, check_engine_tree
@@ -171,7 +172,7 @@ class DuckDbEngine:
             columns = tuple(Column(name, str(column_type)) for name, column_type, *_ in description)
             return columns, list(fetch_rows(connection, limits))
         except duckdb.Error as error:
-            raise self._verdict(error, renamed) from None
+            raise self._verdict(error, sql, renamed) from None
         except MemoryError:
             raise too_much("the result did not fit into memory") from None
         except (OverflowError, ValueError) as error:
@@ -210,7 +211,7 @@ class DuckDbEngine:
     def _unparsable(self, message: str) -> Outcome:
         return Outcome.RESOURCE_LIMIT if "depth" in message.lower() else self._not_the_engines()
 
-    def _verdict(self, error: duckdb.Error, renamed: Mapping[str, str]) -> Rejected:
+    def _verdict(self, error: duckdb.Error, sql: str, renamed: Mapping[str, str]) -> Rejected:
         import duckdb
 
         text = str(error)
@@ -230,6 +231,8 @@ class DuckDbEngine:
             outcome = self._unparsable(text)
         elif isinstance(error, duckdb.NotImplementedException) or _OTHERWISE_ELSEWHERE.search(text):
             outcome = self._not_the_engines()
+        elif self._dialect in LISTED and LISTED[self._dialect].excuses(text, sql):
+            outcome = Outcome.UNTRANSLATABLE
         return Rejected(outcome, self._words.of(text, renamed))
 
     def _failure(self, error: duckdb.Error) -> DatabaseFailed | None:

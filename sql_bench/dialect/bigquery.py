@@ -41,6 +41,7 @@ from sql_bench.types import Outcome
 if TYPE_CHECKING:
     from sqlglot import exp
 
+
 def rewrite(query: exp.Query, schema: Schema) -> exp.Query:
     """Mend a statement for DuckDB, in place.
 

@@ -52,6 +52,7 @@ class ListedDialect:
         prepare: changes the tree before anything is known of its values.
         finish: changes it after everything else.
         mixtures: refuses values of different kinds that meet.
+        excuses: whether an error of DuckDB's, with a message on a text, is none in the dialect.
         result: rows as the dialect's engine gives them.
     """
 
@@ -59,11 +60,12 @@ class ListedDialect:
     title: str
     rules: Callable[[], Mapping[type, Rule]]
     calls: Mapping[str, Call] = field(default_factory=dict)
-    kinds: KindRules = KindRules()
+    kinds: KindRules = field(default_factory=KindRules)
     made_texts: frozenset[Kind] = frozenset()
     prepare: Callable[[exp.Query, Names], None] = lambda query, names: None
     finish: Callable[[exp.Query, Kinds], None] = lambda query, kinds: None
     mixtures: Callable[[exp.Query, Kinds], None] = refuse_mixtures
+    excuses: Callable[[str, str], bool] = lambda message, sql: False
     result: Callable[[Sequence[Column], Sequence[Row]], Sequence[Row]] = lambda columns, rows: rows
 
     def names(self) -> KnownNames:

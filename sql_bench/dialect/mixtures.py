@@ -7,7 +7,7 @@ written as one kind without a change of meaning.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.kinds import Kind, Kinds
@@ -28,8 +28,29 @@ _TIMES = frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP})
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 
 
-def refuse_mixtures(query: exp.Query, kinds: Kinds) -> None:
+def may_stand_beside(text: exp.Expr, kind: Kind) -> bool:
+    """Whether a text is written out and a value of another kind, in the one form that all engines read."""
+    from sqlglot import exp
+
+    return isinstance(text, exp.Literal) and _may_be_written_as(text, kind)
+
+
+def _may_be_written_as(literal: exp.Literal, kind: Kind) -> bool:
+    if kind in _TIMES:
+        moment = moment_of(literal)
+        return moment is not None and (kind is not Kind.DATE or " " not in literal.name)
+    return (kind in _NUMBERS and _WHOLE.fullmatch(literal.name.strip()) is not None) or (
+        kind is Kind.BOOL and literal.name.lower() in ("true", "false")
+    )
+
+
+def refuse_mixtures(query: exp.Query, kinds: Kinds, fits: Callable[[exp.Expr, Kind], bool] = may_stand_beside) -> None:
     """Write texts that stand for numbers in comparisons as such, and refuse what has no common kind.
+
+    Args:
+        query: the statement's tree; changed in place.
+        kinds: of its values.
+        fits: whether a text may be compared with a value of another kind.
 
     Raises:
         Rejected: untranslatable.
@@ -37,12 +58,12 @@ def refuse_mixtures(query: exp.Query, kinds: Kinds) -> None:
     from sqlglot import exp
 
     for left, right in compared(query):
-        _meet(left, right, kinds)
-        _meet(right, left, kinds)
+        _meet(left, right, kinds, fits)
+        _meet(right, left, kinds, fits)
     for node in query.find_all(exp.Greatest, exp.Least):
         for other in node.expressions:
-            _meet(node.this, other, kinds)
-            _meet(other, node.this, kinds)
+            _meet(node.this, other, kinds, fits)
+            _meet(other, node.this, kinds, fits)
     for complaint in (
         *without_common_type(query, kinds),
         *arithmetic_with_texts(query, kinds),
@@ -79,7 +100,7 @@ def compared(query: exp.Query) -> Iterator[tuple[exp.Expr, exp.Expr]]:
             yield node.this, other
 
 
-def _meet(value: exp.Expr, other: exp.Expr, kinds: Kinds) -> None:
+def _meet(value: exp.Expr, other: exp.Expr, kinds: Kinds, fits: Callable[[exp.Expr, Kind], bool]) -> None:
     """See that a value can be compared with another one; each pair comes in both orders."""
     from sqlglot import exp
 
@@ -92,20 +113,11 @@ def _meet(value: exp.Expr, other: exp.Expr, kinds: Kinds) -> None:
         raise _unlike(kind, beside)
     if kind is not Kind.TEXT:
         return  # the other order tells
-    if isinstance(value, exp.Literal) and _may_be_written_as(value, beside):
-        if beside in _NUMBERS:
-            value.replace(_number(value.name))
+    if fits(value, beside):
+        if isinstance(value, exp.Literal) and beside in _NUMBERS and _WHOLE.fullmatch(value.name.strip()):
+            value.replace(_number(value.name.strip()))
         return
     raise _unlike(kind, beside)
-
-
-def _may_be_written_as(literal: exp.Literal, kind: Kind) -> bool:
-    if kind in _TIMES:
-        moment = moment_of(literal)
-        return moment is not None and (kind is not Kind.DATE or " " not in literal.name)
-    return (kind in _NUMBERS and _WHOLE.fullmatch(literal.name) is not None) or (
-        kind is Kind.BOOL and literal.name.lower() in ("true", "false")
-    )
 
 
 def _number(text: str) -> exp.Expr:

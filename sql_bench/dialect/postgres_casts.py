@@ -49,7 +49,7 @@ def _text(node: exp.Cast, kind: Kind | None) -> exp.Expr:
     """VARCHAR(n) cuts; the text of a float, and of a NUMERIC that was computed, has another form in DuckDB."""
     from sqlglot import exp
 
-    if kind in (Kind.FLOAT, Kind.TIMESTAMP, Kind.OTHER):
+    if kind in (Kind.FLOAT, Kind.OTHER):
         raise untranslatable(f"a text of a {kind.value}")
     if kind is Kind.NUMERIC and not isinstance(node.this, exp.Literal | exp.Column | exp.Cast):
         raise untranslatable("a text of a number that was computed")

@@ -29,10 +29,33 @@ _OF_INTERVALS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "EPOCH"})
 _PERIODS = frozenset({"HOUR", "MINUTE", "SECOND", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
 
 _ELEMENTS: Mapping[str, str] = {
-    **{"YYYY": "%Y", "yyyy": "%Y", "YY": "%y", "yy": "%y", "MM": "%m", "mm": "%m", "DD": "%d", "dd": "%d"},
-    **{"HH24": "%H", "hh24": "%H", "HH12": "%I", "hh12": "%I", "HH": "%I", "hh": "%I", "MI": "%M", "mi": "%M"},
-    **{"SS": "%S", "ss": "%S", "AM": "%p", "PM": "%p", "DDD": "%j", "Mon": "%b", "Dy": "%a", "FMMonth": "%B"},
-    **{"FMDay": "%A", "IYYY": "%G", "IW": "%V"},
+    "YYYY": "%Y",
+    "yyyy": "%Y",
+    "YY": "%y",
+    "yy": "%y",
+    "MM": "%m",
+    "mm": "%m",
+    "DD": "%d",
+    "dd": "%d",
+    "HH24": "%H",
+    "hh24": "%H",
+    "HH12": "%I",
+    "hh12": "%I",
+    "HH": "%I",
+    "hh": "%I",
+    "MI": "%M",
+    "mi": "%M",
+    "SS": "%S",
+    "ss": "%S",
+    "AM": "%p",
+    "PM": "%p",
+    "DDD": "%j",
+    "Mon": "%b",
+    "Dy": "%a",
+    "FMMonth": "%B",
+    "FMDay": "%A",
+    "IYYY": "%G",
+    "IW": "%V",
 }
 _READ = frozenset({"%Y", "%m", "%d"})
 _FORM = re.compile("|".join(sorted(_ELEMENTS, key=len, reverse=True)) + r"|[-/.:, _]|\"[^\"%]*\"")
@@ -88,9 +111,7 @@ def to_date(node: exp.Anonymous, kinds: Kinds) -> exp.Expr:
     form = _form(node.expressions[1], "TO_DATE")
     if sorted(re.findall("%.", form)) != sorted(_READ):
         raise untranslatable(f"TO_DATE with the format {node.expressions[1].name[:50]}")
-    return duckdb_expression(
-        "CAST(STRPTIME(x, f) AS DATE)", x=node.expressions[0], f=exp.Literal.string(form)
-    )
+    return duckdb_expression("CAST(STRPTIME(x, f) AS DATE)", x=node.expressions[0], f=exp.Literal.string(form))
 
 
 def _form(node: exp.Expr, function: str) -> str:

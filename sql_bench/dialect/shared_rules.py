@@ -83,7 +83,6 @@ def if_all_known(parts: list[exp.Expr], value: exp.Expr) -> exp.Expr:
 
 def greatest_or_null(node: exp.Greatest | exp.Least, kinds: Kinds) -> exp.Expr:
     """NULL where one argument is; DuckDB passes over those."""
-    from sqlglot import exp
 
     parts = [node.this, *node.expressions]
     return if_all_known(parts, type(node)(this=node.this.copy(), expressions=[e.copy() for e in node.expressions]))

@@ -20,8 +20,8 @@ _MOMENT = f"{_DAY}([ T]+{_TIME})?"
 # SQLite takes a day from 1 to 31 in every month, 30 February too, and 24:00.
 _NO_DAY = "ERROR('a day that its month does not have is not translated')"
 _TIMESTAMP = (
-    f"CASE WHEN REGEXP_FULL_MATCH(x, '{_MOMENT}') THEN COALESCE(TRY_CAST(REGEXP_REPLACE(x, '[ T]+', ' ') AS TIMESTAMP), "
-    f"CAST({_NO_DAY} AS TIMESTAMP)) END"
+    f"CASE WHEN REGEXP_FULL_MATCH(x, '{_MOMENT}') THEN "
+    f"COALESCE(TRY_CAST(REGEXP_REPLACE(x, '[ T]+', ' ') AS TIMESTAMP), CAST({_NO_DAY} AS TIMESTAMP)) END"
 )
 
 _AMOUNT = re.compile(r"([+-]?\d{1,6}) (second|minute|hour|day|month|year)s?")
@@ -95,7 +95,7 @@ def _moment(arguments: Sequence[exp.Expr], node: exp.Anonymous, kinds: Kinds) ->
 
 
 def _modified(value: exp.Expr, modifier: exp.Expr, name: str) -> exp.Expr:
-    """A time changed by a modifier; months are added to the first of the month, so that 31 January + 1 is 2 or 3 March."""
+    """A time changed by a modifier; months are added to the first of the month: 31 January + 1 is 2 or 3 March."""
     from sqlglot import exp
 
     text = modifier.name.strip().lower() if isinstance(modifier, exp.Literal) else ""

@@ -1,4 +1,4 @@
-"""Columns of the mirror whose values a dialect has as other types: dates that are texts, conditions that are numbers."""
+"""Values that a dialect has as other types than the mirror: dates that are texts, conditions that are numbers."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from sql_bench.dialect.duckdb_text import duckdb_expression
 from sql_bench.dialect.kinds import Kind, Kinds
-from sql_bench.guard.rejected import untranslatable
+from sql_bench.guard.rejected import Rejected, untranslatable
+from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -47,7 +48,7 @@ class Template:
     Attributes:
         parameters: a letter each.
         kind: of the value; None for that of the first argument.
-        text: DuckDB's expression.
+        text: DuckDB's expression; empty for what the dialect has and is not translated.
     """
 
     parameters: str
@@ -80,9 +81,9 @@ class Templates:
         """A call as DuckDB's expression; a call of a function that has no template as it stands.
 
         Raises:
-            Rejected: untranslatable, where no template takes its arguments.
+            Rejected: invalid_sql, for a number of arguments that the function never has; untranslatable, where no
+                template takes them.
         """
-        from sqlglot import exp
 
         templates = self.by_name.get(call.name.upper())
         if templates is None:
@@ -90,7 +91,9 @@ class Templates:
         for template in templates:
             parts = self._fitted(template, call.expressions, kinds)
             if parts is not None:
-                return exp.paren(duckdb_expression(template.text, **dict(zip(_NAMES, parts, strict=False))))
+                return _written(template, parts)
+        if len(call.expressions) not in {len(template.parameters) for template in templates}:
+            raise Rejected(Outcome.INVALID_SQL, f"{call.name.upper()} takes another number of arguments")
         known = [kinds.of(argument) for argument in call.expressions]
         shown = ", ".join(kind.value if kind else "unknown" for kind in known)
         raise untranslatable(f"the function {call.name.upper()} with these arguments ({shown})")
@@ -104,6 +107,15 @@ class Templates:
         ]
         parts = [part for part in found if part is not None]
         return parts if len(parts) == len(found) else None
+
+
+def _written(template: Template, parts: list[exp.Expr]) -> exp.Expr:
+    from sqlglot import exp
+
+    if not template.text:
+        raise untranslatable("a function with this number of arguments")
+    found = duckdb_expression(template.text, **dict(zip(_NAMES, parts, strict=False)))
+    return exp.paren(found) if isinstance(found, exp.Binary | exp.Unary) else found
 
 
 def fitted(argument: exp.Expr, kind: Kind | None, letter: str, made_texts: frozenset[Kind]) -> exp.Expr | None:
@@ -138,11 +150,12 @@ def moment_of(literal: exp.Literal) -> exp.Expr | None:
 
 @cache
 def templates_of(path: Path, made_texts: frozenset[Kind]) -> Templates:
-    """Read a table; # starts a comment line, `-` stands for no parameters, `argument` for the kind of the first one."""
+    """Read a table; # starts a comment line, `-` stands for no parameters and no expression, `argument` for the kind of
+    the first one."""
     by_name: dict[str, tuple[Template, ...]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             name, parameters, kind, text = line.split("\t")
-            template = Template(parameters.strip("-"), None if kind == "argument" else Kind(kind), text)
+            template = Template(parameters.strip("-"), None if kind == "argument" else Kind(kind), text.strip("-"))
             by_name[name] = (*by_name.get(name, ()), template)
     return Templates(by_name, made_texts)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from sql_bench.dialect import bigquery, postgres
 from sql_bench.dialect.aggregates import count_conditions
 from sql_bench.dialect.clock import stop_clock
+from sql_bench.dialect.lists import LISTED
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
-from sql_bench.dialect.lists import LISTED
 from sql_bench.dialect.variants import SortKeys, as_variant, within_tie
 from sql_bench.dialect.written import Written, known_names, parse_noting, types_of_cast_operators
 from sql_bench.guard import check as guard
@@ -99,9 +99,7 @@ def _check_numbers(tokens: list[Token]) -> None:
             raise untranslatable(f"a number run together with what follows ({token.text}; put spaces around the sign)")
 
 
-def _statements(
-    reader: Dialect, dialect: str, tokens: list[Token], sql: str
-) -> tuple[list[exp.Expr | None], Written]:
+def _statements(reader: Dialect, dialect: str, tokens: list[Token], sql: str) -> tuple[list[exp.Expr | None], Written]:
     from sqlglot.errors import ParseError
 
     plain = LISTED[dialect].plain_names() if dialect in LISTED else frozenset()

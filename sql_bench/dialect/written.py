@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,12 @@ def _noting(parser_class: type[Any], plain: frozenset[str]) -> type[Any]:
     """A parser that keeps the names of all calls by their place in the text."""
     from sqlglot import TokenType, exp
 
+    functions = {name: build for name, build in parser_class.FUNCTIONS.items() if name not in plain}
+    function_parsers = {name: read for name, read in parser_class.FUNCTION_PARSERS.items() if name not in plain}
+
     class NotingParser(parser_class):  # type: ignore[misc]
-        FUNCTIONS = {name: build for name, build in parser_class.FUNCTIONS.items() if name not in plain}
-        FUNCTION_PARSERS = {name: read for name, read in parser_class.FUNCTION_PARSERS.items() if name not in plain}
+        FUNCTIONS = functions
+        FUNCTION_PARSERS = function_parsers
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
@@ -160,7 +164,7 @@ def types_of_cast_operators(tokens: Sequence[Token]) -> Iterator[str]:
     """The types behind `::`."""
     from sqlglot import TokenType
 
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in pairwise(tokens):
         if token.token_type is TokenType.DCOLON:
             yield following.text.upper()
 

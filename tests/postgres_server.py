@@ -101,7 +101,9 @@ def _bin_dir():
     on_path = shutil.which("postgres")
     found = [Path(on_path).resolve().parent] if on_path else []
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
-    return next((path for path in found if all((path / name).exists() for name in ("initdb", "postgres", "psql"))), None)
+    return next(
+        (path for path in found if all((path / name).exists() for name in ("initdb", "postgres", "psql"))), None
+    )
 
 
 def _unprivileged_user():
