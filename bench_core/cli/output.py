@@ -170,7 +170,8 @@ def _write(text: str, err: bool) -> None:
         text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
     try:
         # The stream of now: the line of progress takes it over while it is shown, and puts messages above itself.
-        click.echo(text, nl=False, file=stream, err=err)
+        # In colour, or click takes escape sequences out of data where no terminal is.
+        click.echo(text, nl=False, file=stream, err=err, color=True)
     except (OSError, ValueError):  # ValueError: the stream is closed
         if not err:
             raise

@@ -71,7 +71,7 @@ def explain(
     if not runs:
         where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
         raise UserError(f"There is no complete run in {where}; make one with `retrieval-bench run`.")
-    chosen = [chosen_system(name, runs, root, "--retriever") for name in (retrievers or (None,))]
+    chosen = [chosen_system(name, runs, root, "--retriever", say) for name in (retrievers or (None,))]
     if len({(run.dataset, run.content) for run in chosen}) > 1:
         raise UserError("The two systems were run on different datasets; name one by --dataset.")
     loaded = load_dataset(dataset or chosen[0].dataset)

@@ -89,5 +89,5 @@ def _system(dataset: str | None, generator: str | None, comparator: str | None, 
     rule = comparator or ("answer" if "answer" in rules else rules[0] if len(rules) == 1 else None)
     if rule not in rules:
         raise UserError(f"Name the comparator by --comparator; there are {', '.join(rules)}.")
-    chosen = chosen_system(generator, [found for found in scored if found.rule == rule], root, "--generator")
+    chosen = chosen_system(generator, [found for found in scored if found.rule == rule], root, "--generator", say)
     return StoredSystem(chosen, load_dataset(dataset or chosen.dataset), say)

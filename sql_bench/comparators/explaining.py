@@ -125,8 +125,9 @@ def compared(match: Match, most: int, *, ordered: bool = False, loosely: bool = 
     if loosely or len(rows.pairs) < min(len(left), len(others)):
         written_alike = equal_rows(*_keys(_loosely(match), paired), left, others)
         rows = max(rows, written_alike, key=lambda found: len(found.pairs))
-    cells = _Cells(match, paired, rows.told_by)
-    found = [cell for pair in rows.pairs for cell in cells.of(*pair, gold, predicted)]
+    cells = _Cells(match, paired, rows.told_by, most)
+    for pair in rows.pairs:
+        cells.note(*pair, gold, predicted)
     paired_rows = {one for one, _ in rows.pairs}, {other for _, other in rows.pairs}
     alone = [place for place in left if place not in paired_rows[0]]
     alone_predicted = [place for place in others if place not in paired_rows[1]]
@@ -138,8 +139,8 @@ def compared(match: Match, most: int, *, ordered: bool = False, loosely: bool = 
         columns,
         [place for place in range(len(match.predicted_columns)) if place not in taken],
         dropped_identifiers(match),
-        found[:most],
-        len(found),
+        cells.first,
+        cells.n,
         cells.patterns(),
         [reading.gold_rows[place] for place in alone[:most]],
         len(alone),
@@ -180,20 +181,27 @@ def _keys(match: Match, paired: Sequence[ColumnPair]) -> tuple[list[Key], list[K
 class _Cells:
     """The cells that differ between rows that are one."""
 
-    def __init__(self, match: Match, paired: Sequence[ColumnPair], told_by: Sequence[int]) -> None:
-        self._match, self._paired, self._told_by = match, paired, told_by
+    def __init__(self, match: Match, paired: Sequence[ColumnPair], told_by: Sequence[int], most: int) -> None:
+        self._match, self._paired, self._told_by, self._most = match, paired, told_by, most
         self._pairs: defaultdict[int, list[tuple[Value, Value]]] = defaultdict(list)
+        self.first: list[CellDifference] = []
 
-    def of(self, row: int, other: int, gold: Sequence[Key], predicted: Sequence[Key]) -> list[CellDifference]:
+    @property
+    def n(self) -> int:
+        """How many there are."""
+        return sum(map(len, self._pairs.values()))
+
+    def note(self, row: int, other: int, gold: Sequence[Key], predicted: Sequence[Key]) -> None:
+        """Look at two rows that are one."""
         reading = self._match.reading
-        found = []
         for place, pair in enumerate(self._paired):
             if pair.predicted is None or gold[row][place] == predicted[other][place]:
                 continue
             cells = reading.gold_rows[row][pair.gold], reading.predicted_rows[other][pair.predicted]
             self._pairs[pair.gold].append(cells)
-            found.append(CellDifference(self._name_of(row), self._match.gold_columns[pair.gold].name, *cells))
-        return found
+            if len(self.first) < self._most:
+                name = self._match.gold_columns[pair.gold].name
+                self.first.append(CellDifference(self._name_of(row), name, *cells))
 
     def patterns(self) -> list[tuple[str, str]]:
         """By gold's column, where its cells that differ have something in common."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -173,8 +174,10 @@ def row_pairs(
     ]
     if n_columns > 2:
         tries += [tuple(c for c in range(n_columns) if c != column) for column in range(n_columns)]
-    best = RowPairs(())
+    best, most = RowPairs(()), min(len(left), len(others))
     for told_by in tries:
+        if len(best.pairs) == most:
+            break
         pairs = _paired_by(gold, predicted, left, others, told_by)
         if len(pairs) > len(best.pairs):
             best = RowPairs(pairs, told_by)
@@ -195,19 +198,18 @@ def _is_distinct(keys: Sequence[Key], column: int) -> bool:
 def _paired_by(
     gold: Sequence[Key], predicted: Sequence[Key], left: Sequence[int], others: Sequence[int], told_by: Sequence[int]
 ) -> list[tuple[int, int]]:
-    waiting: defaultdict[Key, list[int]] = defaultdict(list)
+    if not told_by:
+        return []
+    part = itemgetter(*told_by)
+    waiting: defaultdict[object, list[int]] = defaultdict(list)
     for place in reversed(others):
-        waiting[_part(predicted[place], told_by)].append(place)
+        waiting[part(predicted[place])].append(place)
     pairs = []
     for place in left:
-        same = waiting.get(_part(gold[place], told_by))
+        same = waiting.get(part(gold[place]))
         if same:
             pairs.append((place, same.pop()))
     return pairs
-
-
-def _part(key: Key, columns: Sequence[int]) -> Key:
-    return tuple(key[column] for column in columns)
 
 
 def one_sided(keys: Sequence[Key], other: Sequence[Key]) -> list[int]:

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from bench_core.errors import BenchError, UserError
+from bench_core.identity import Json, identity_hash
 from bench_core.plugins.arguments import did_you_mean
 from bench_core.results.scores import ItemScores, content_of
 from bench_core.runs.items import ItemStage, Tell
 from bench_core.runs.manifest import RunFolder, slug
+from sql_bench.comparators.limits import ignored_limits
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.generators.predictions import PREDICTIONS
 from sql_bench.pipeline.executions import Executions, gold_item
@@ -89,10 +91,22 @@ class StoredSystem:
     def dialects(self) -> tuple[str, str]:
         """The dialect of the golds, and that of the predictions."""
         own = self.dataset.card.dialect
-        manifest = RunFolder(self.scores.kept_in).read()
-        backend = manifest.identity.get("backend") if manifest is not None else None
+        backend = self._engine.get("backend")
         written = backend.get("dialect") if isinstance(backend, Mapping) else None
         return own, written if isinstance(written, str) else own
+
+    @property
+    def timeout_s(self) -> float | None:
+        """The seconds that a statement could take."""
+        limits = self._engine.get("limits")
+        found = limits.get("timeout_s") if isinstance(limits, Mapping) else None
+        return float(found) if isinstance(found, int | float) else None
+
+    @cached_property
+    def _engine(self) -> Mapping[str, Json]:
+        """What the executions were made by."""
+        manifest = RunFolder(self.scores.kept_in).read()
+        return {} if manifest is None else manifest.identity
 
     def question(self, question_id: str) -> Question:
         """A question of the dataset.
@@ -104,6 +118,14 @@ class StoredSystem:
             meant = did_you_mean(question_id, list(self._questions))
             raise UserError(f"{self.scores.dataset} has no question {question_id!r}{meant}.")
         return self._questions[question_id]
+
+    def results_key(self, question_id: str) -> str:
+        """A text that two questions share if their results, and what decides on them, are the same."""
+        question = self.question(question_id)
+        golds = [gold_item(question_id, number) for number in range(len(question.golds))] if self._golds else []
+        found = [self._golds.results_sha256(item) for item in golds if self._golds is not None]
+        decided_by = [repr(question.rules), sorted(ignored_limits(question))]
+        return identity_hash([found, self._executions.results_sha256(question_id), decided_by])
 
     def answer(self, question_id: str) -> StoredAnswer:
         """What there is of a question.
@@ -150,10 +172,9 @@ class StoredSystem:
         folders = sorted(self.scores.kept_in.parent.parent.glob("golds--*"))
         found = [_executions(folder, self._tell) for folder in folders if RunFolder(folder).read() is not None]
         exact = [executions for executions in found if executions.content_sha256() == made_from]
-        asked = RunFolder(self.scores.kept_in).read()
-        if exact or asked is None:
+        if exact or not self._engine:
             return exact[0] if exact else None
-        engine = {name: asked.identity[name] for name in ("mirror_sha256", "limits") if name in asked.identity}
+        engine = {name: self._engine[name] for name in ("mirror_sha256", "limits") if name in self._engine}
         return next((executions for executions in found if executions.ran_on(engine)), None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bench_core.machine.progress import progress
 from bench_core.results.explanation import Code, Explanation, Section, Sentences
 from bench_core.results.tables import Cell, Column, Table
 from sql_bench.comparators.explaining import Compared
@@ -59,8 +60,8 @@ def _verdict(system: StoredSystem, answer: StoredAnswer, decision: Decision) -> 
             number, n_golds = decision.gold.number + 1, len(answer.question.golds)
             yield f"Gold {number} of {n_golds} counted: the first of those with the best verdict and figures."
     elif verdict.detail:
-        yield f"{verdict.detail.rstrip('.')}."
-    yield from remedies(verdict, answer)
+        yield f"{verdict.detail[0].upper()}{verdict.detail[1:].rstrip('.')}."
+    yield from remedies(verdict, system.timeout_s)
     for complaint in judged.complaints:
         yield f"BigQuery would reject the predicted statement, though it ran here: {complaint}."
     if system.scores.older:
@@ -213,18 +214,19 @@ def wrong_table(system: StoredSystem, kinds: Sequence[str] = ()) -> Table:
     Args:
         kinds: verdicts that are listed; none: all but the correct ones.
     """
-    decider = Decider(system.scores.rule)
+    decider, reason_of = Decider(system.scores.rule), dict[tuple[object, ...], str]()
     rows: list[list[Cell]] = []
-    n_listed = 0
-    for question_id, judged in system.verdicts.items():
+    for question_id, judged in progress(system.verdicts.items(), "explain", len(system.verdicts)):
         verdict = judged.verdict
         if (verdict.kind.value not in kinds) if kinds else verdict.kind in _RIGHT:
             continue
-        n_listed += 1
-        decision = decider.decision(system.answer(question_id))
-        said = reasons(verdict, decision.compared) if decision.compared is not None else [verdict.detail]
+        key = system.results_key(question_id), verdict.kind, verdict.difference, verdict.detail
+        if key not in reason_of:
+            decision = decider.decision(system.answer(question_id))
+            said = reasons(verdict, decision.compared) if decision.compared is not None else [verdict.detail]
+            reason_of[key] = next(iter(said), "")
         difference = verdict.difference.value if verdict.difference else None
-        rows.append([question_id, verdict.kind.value, difference, next(iter(said), "") or None])
+        rows.append([question_id, verdict.kind.value, difference, reason_of[key] or None])
     columns = [
         Column("question_id", "question", priority=1, least=30),
         Column("verdict", "verdict", priority=1),
@@ -232,6 +234,6 @@ def wrong_table(system: StoredSystem, kinds: Sequence[str] = ()) -> Table:
         Column("reason", "reason", priority=1, wraps=True),
     ]
     scores = system.scores
-    title = f"{n_listed} of {len(system.verdicts)} questions: {scores.system} on {scores.dataset} by {scores.rule}"
+    title = f"{len(rows)} of {len(system.verdicts)} questions: {scores.system} on {scores.dataset} by {scores.rule}"
     notes = [f"Each in full: sql-bench explain {rows[0][0]} -g '{scores.system}'."] if rows else []
     return Table(title, columns, rows, [*notes, *system.problems])

@@ -88,7 +88,7 @@ def explained(folder, question, *options):
         ("none", ["no sql.", "No statement was taken from it", "Hello there."]),
         ("two", ["refused.", "more than one statement", "SELECT 1; SELECT 2"]),
         ("limit", ["resource limit.", "A larger --max-rows raises that bound."]),
-        ("forbidden", ["refused.", "only a query is run, not DELETE"]),
+        ("forbidden", ["refused.", "Only a query is run, not DELETE"]),
         ("golds", ["Gold 1 of 2 counted", "14 rows of gold's are missing"]),
     ],
 )
