@@ -110,8 +110,8 @@ def written(found: Returned) -> str:
     return some_text(
         found,
         f"query {query.query_id}",
-        "return query.text where there is nothing to add, or raise bench_core.llm.chat.NoAnswer where a model gave no "
-        "answer",
+        "return query.text where there is nothing to add, or raise bench_core.llm.chat.NoAnswer(status, why) where a "
+        "model gave no answer",
     )
 
 

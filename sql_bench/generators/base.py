@@ -42,8 +42,8 @@ def completed(found: Returned) -> str:
     return some_text(
         found,
         f"question {found.arguments[0].question_id}",
-        "return what the model said, also that it has no answer, or raise bench_core.llm.chat.NoAnswer where it gave "
-        "none",
+        "return what the model said, also that it has no answer, or raise bench_core.llm.chat.NoAnswer(status, why) "
+        "where it gave none",
     )
 
 

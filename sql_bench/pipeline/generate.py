@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bench_core.artifacts import locked
 from bench_core.data_use import RECORD, Reach
+from bench_core.errors import BenchError
 from bench_core.identity import Json
 from bench_core.llm.budget import SpendingCap
 from bench_core.llm.caching import Remembering
@@ -50,6 +51,9 @@ def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]
     """The predictions on a dataset's questions, in their order; only those that are missing are asked for.
 
     A question that the model gave no answer to (a dead endpoint, a refusal) has none; the next run asks again.
+
+    Raises:
+        BenchError: there is not one.
     """
     bench.check_data_use(system.name, system.reaches)
     description, dataset = system.generator.describe(), bench.dataset
@@ -66,10 +70,13 @@ def generate(bench: Bench, system: System) -> tuple[RunFolder, list[Prediction]]
         manifest = Manifest(identity, recorded={"system": system.name, RECORD: bench.recorded_use(system.reaches)})
         n_made = stored.complete(manifest, PACKAGES, "generate", lambda: _plan(bench), _maker(bench, system))
     if stored.gaps:
-        bench.tell.always(
+        note = (
             f"{what}: {len(stored.gaps)} of {len(dataset.questions)} questions have no prediction "
             f"({stored.gap_reasons()}); the next run asks for them again."
         )
+        if len(stored.gaps) == len(dataset.questions):
+            raise BenchError(note)
+        bench.tell.always(note)
     if n_made:
         bench.tell.made(f"{what}: asked for {n_made} questions.")
     else:

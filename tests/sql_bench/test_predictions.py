@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench_core.errors import BenchError
 from bench_core.llm.chat import NoAnswer
 from bench_core.llm.limits import SPENDING_CAP
 from bench_core.runs.reporter import Reporter
@@ -81,6 +82,15 @@ def test_a_question_without_an_answer_has_no_line_and_no_verdict_and_is_asked_ag
     assert again.asked == ["q2"]
     assert len(verdicts.read_text().splitlines()) == 6
     assert json.loads(path.with_name("manifest.json").read_text())["status"] == "complete"
+
+
+def test_a_run_without_any_answer_has_failed(bench):
+    """As in the retrieval half, where no query has a text."""
+    silent = Answering({f"q{n}": "timed out" for n in range(6)})
+    with pytest.raises(BenchError, match=r"6 of 6 questions have no prediction \(6 timed out\); the next run asks for"):
+        run_system(bench, System("s", silent), make_comparators(["exact"]))
+    _, predictions = generate(bench, System("s", Answering()))
+    assert len(predictions) == 6
 
 
 def test_after_the_spending_cap_nothing_is_asked(bench):
