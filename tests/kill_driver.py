@@ -16,7 +16,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from retrieval_bench.cli.main import main as retrieval_main
 from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.pipeline.run import Workspace, make_run, run_system
 from retrieval_bench.pipeline.system import Setting, create_system
-from retrieval_bench.scoring.score import _load_ranx
+from retrieval_bench.scoring.compiled import load_ranx
 from sql_bench.generators.base import SqlGeneratorBase
 from sql_bench.pipeline.generate import System, generate
 from sql_bench.pipeline.run import run_system as run_sql
@@ -96,6 +96,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Event:
+    """Something written: a `line` or a `file`, and its path below the folder of results."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Point:
     """The n-th event of a run whose path fits, and for a line where in it."""
 
@@ -108,7 +116,7 @@ class Watch:
 
     def __init__(self, root: Path, files: str, point: Point | None) -> None:
         self._root, self._files, self._point = str(root), re.compile(files), point
-        self.events: list[str] = []
+        self.events: list[Event] = []
 
     def install(self) -> None:
         append, watch = ItemLines.append, self
@@ -135,7 +143,7 @@ class Watch:
         name = os.fspath(path)[len(self._root) :]
         if name.endswith(".lock") or not self._files.search(name):
             return ""
-        self.events.append(kind)
+        self.events.append(Event(kind, name))
         if self._point is None or len(self.events) - 1 != self._point.nth:
             return ""
         if self._point.where == "before":
@@ -157,8 +165,8 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def forked(stage: Stage, folder: Path, point: Point | None = None) -> tuple[int, list[str]]:
-    """Run a stage in a fork; its exit status, and the kinds of its events."""
+def forked(stage: Stage, folder: Path, point: Point | None = None) -> tuple[int, list[Event]]:
+    """Run a stage in a fork; its exit status, and its events."""
     folder.mkdir(parents=True, exist_ok=True)
     events_path = folder.with_name(f"{folder.name}.events")
     child = os.fork()
@@ -171,7 +179,7 @@ def forked(stage: Stage, folder: Path, point: Point | None = None) -> tuple[int,
             watch = Watch(folder, stage.files, point)
             watch.install()
             stage.run(folder)
-            events_path.write_text(json.dumps(watch.events))
+            events_path.write_text(json.dumps([asdict(event) for event in watch.events]))
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -179,7 +187,7 @@ def forked(stage: Stage, folder: Path, point: Point | None = None) -> tuple[int,
             sys.stderr.flush()
             os._exit(status)
     _, status = os.waitpid(child, 0)
-    return status, json.loads(events_path.read_text()) if status == 0 else []
+    return status, [Event(**event) for event in json.loads(events_path.read_text())] if status == 0 else []
 
 
 def content_of(folder: Path) -> dict[str, Any]:
@@ -200,12 +208,18 @@ def content_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def points_of(events: list[str], n: int, drawn: random.Random) -> Iterator[Point]:
+def points_of(events: list[Event], n: int, drawn: random.Random) -> Iterator[Point]:
     """Points of a run, each event at most once as long as there are enough."""
     chosen = drawn.sample(range(len(events)), min(n, len(events)))
     chosen += drawn.choices(range(len(events)), k=n - len(chosen))
     for nth in chosen:
-        yield Point(nth, drawn.choice(("before", "half", "after")) if events[nth] == "line" else "before")
+        yield Point(nth, drawn.choice(("before", "half", "after")) if events[nth].kind == "line" else "before")
+
+
+def last_manifests(events: list[Event]) -> list[Point]:
+    """Right before each run's manifest is written for the last time, when all of its items are there."""
+    last = {event.name: nth for nth, event in enumerate(events) if event.name.endswith(f".{MANIFEST_NAME}.partial")}
+    return [Point(nth, "before") for nth in last.values()]
 
 
 def stages_of(root: Path) -> dict[str, Stage]:
@@ -258,15 +272,15 @@ def stages_of(root: Path) -> dict[str, Stage]:
 
     classes = root / "classes.py"
     return {
-        "generated": Stage(retrieve(f"{classes}:Writer > bm25-qs"), "-before-", 6),
+        "generated": Stage(retrieve(f"{classes}:Writer > bm25-qs"), "-before-", 5),
         "generated in part": Stage(retrieve(f"{classes}:Writer,silent_on=q4 > bm25-qs"), "-before-", 5),
-        "reranked": Stage(retrieve(f"bm25 > {classes}:Shortest,depth=5"), "-over-", 10),
-        "predictions": Stage(ask(()), "Answering--", 10),
-        "executions": Stage(ask(("answer",)), "executions|duckdb--[^/]*/[^/]*manifest|golds--", 8),
+        "reranked": Stage(retrieve(f"bm25 > {classes}:Shortest,depth=5"), "-over-", 7),
+        "predictions": Stage(ask(()), "Answering--", 7),
+        "executions": Stage(ask(("answer",)), "executions|duckdb--[^/]*/[^/]*manifest|golds--", 6),
         "verdicts": Stage(ask(("answer", "exact")), "verdicts|scores|per_question", 5),
-        "index": Stage(retrieve("bm25"), "indexes/", 8),
+        "index": Stage(retrieve("bm25"), "indexes/", 6),
         "scores": Stage(retrieve("bm25", scores=True), "scores|per_query|run.trec", 5),
-        "grid": Stage(grid, "", 6),
+        "grid": Stage(grid, "", 5),
     }
 
 
@@ -279,9 +293,10 @@ def check(stage: Stage, folder: Path, drawn: random.Random) -> dict[str, Any]:
     whole = folder / "whole"
     status, events = forked(stage, whole)
     if status:
-        return {"kills": 0, "problems": [f"undisturbed: {(folder / 'whole.log').read_text()}"]}
+        return {"kills": 0, "at_manifests": 0, "problems": [f"undisturbed: {(folder / 'whole.log').read_text()}"]}
     expected, problems = content_of(whole), []
-    points = list(points_of(events, stage.n_kills, drawn))
+    at_manifests = last_manifests(events)
+    points = [*at_manifests, *points_of(events, stage.n_kills, drawn)]
     for number, point in enumerate(points):
         place = folder / f"killed-{number}"
         status, _ = forked(stage, place, point)
@@ -294,12 +309,12 @@ def check(stage: Stage, folder: Path, drawn: random.Random) -> dict[str, Any]:
         different = [name for name in {**expected, **found} if expected.get(name) != found.get(name)]
         if status or different or "damaged" in log:
             problems.append(f"{point} of {len(events)}: status {status}, different {different}: {log}")
-    return {"kills": len(points), "problems": problems}
+    return {"kills": len(points), "at_manifests": len(at_manifests), "problems": problems}
 
 
 def main(root: Path) -> None:
     """Check all stages under a new folder."""
-    _load_ranx()  # once, instead of in every fork
+    load_ranx()  # once, instead of in every fork
     stages, drawn = stages_of(root), random.Random(SEED)
     found = {name: check(stage, root / name, drawn) for name, stage in stages.items()}
     print(json.dumps(found))

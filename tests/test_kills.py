@@ -36,3 +36,8 @@ def test_there_were_sixty_kills_and_five_in_each_stage(found):
     assert sum(kills.values()) >= 60 and min(kills.values()) >= 5
     stages = {"generated", "reranked", "predictions", "executions", "index", "scores", "grid"}
     assert kills.keys() >= stages
+
+
+@pytest.mark.slow
+def test_each_stage_was_killed_between_its_last_item_and_its_manifest(found):
+    assert all(result["at_manifests"] for stage, result in found.items() if stage not in ("verdicts", "scores"))

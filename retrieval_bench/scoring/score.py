@@ -6,15 +6,13 @@ ranx orders ties by insertion and hashes ids to floats. It gets neither to decid
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench_core.errors import UserError
+from retrieval_bench.scoring.compiled import keep_hashes, load_ranx
 from retrieval_bench.scoring.measures import Measure
 from retrieval_bench.types import Qrels, Run
 
@@ -101,7 +99,7 @@ def _ranx_scores(
 ) -> dict[Measure, list[float]]:
     if not measures:
         return {}
-    evaluate, typed_list, set_num_threads, n_threads = _load_ranx()
+    evaluate, typed_list, set_num_threads, n_threads = load_ranx()
     # With fewer than ten queries ranx sets numba to one thread and leaves it so.
     set_num_threads(n_threads)
     with warnings.catch_warnings():
@@ -113,29 +111,8 @@ def _ranx_scores(
             [measure.ranx_name for measure in [measures[0], *measures]],
             return_mean=False,
         )
+    keep_hashes()
     return {measure: [float(value) for value in found[measure.ranx_name]] for measure in measures}
-
-
-def _load_ranx() -> tuple[Any, Any, Any, int]:
-    # ranx compiles for half a minute at its first use; this keeps the result where it can be written.
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(_numba_cache_dir()))
-    from numba import config, set_num_threads
-    from numba.typed import List
-    from ranx import evaluate
-
-    return evaluate, List, set_num_threads, config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-
-
-def _numba_cache_dir() -> Path:
-    """The user's cache; where that cannot be written, a folder of this user's under the temporary one."""
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("biomed-bench") / "numba"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="biomed-bench-numba-"))
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="biomed-bench-numba-"))
 
 
 def _judgment_array(relevances: Mapping[str, int]) -> NDArray[np.float64]:

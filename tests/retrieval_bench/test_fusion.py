@@ -313,9 +313,9 @@ def test_a_description_has_the_defaults_filled_in():
     ],
 )
 def test_ranx_gives_the_same_where_it_is_right(text, ranx_method, norm, parameters):
-    from retrieval_bench.scoring.score import _load_ranx
+    from retrieval_bench.scoring.compiled import load_ranx
 
-    _load_ranx()  # says where compiled code is kept
+    load_ranx()  # says where compiled code is kept
     from ranx import Run, fuse
 
     rng = np.random.default_rng(11)
