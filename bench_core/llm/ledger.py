@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -103,6 +103,9 @@ def _account_of(content: Any) -> Account:
     # write_json sorts keys; requests are told apart by theirs, and their order is that of time.
     ordered = dict(sorted(recent.items(), key=lambda item: item[1].time))
     account = Account(ordered, dict(content["reserved"]), content["dollars"])
+    numbers = [number for entry in recent.values() for number in astuple(entry)]
+    if not all(type(number) in (int, float) for number in (*numbers, *account.reserved.values(), account.dollars)):
+        raise TypeError("expected numbers")
     if not math.isfinite(account.committed) or min([account.dollars, *account.reserved.values()]) < 0:
         raise ValueError("no sum of money")
     return account

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from bench_core.data_use import Access
-from bench_core.errors import UserError
+from bench_core.errors import BenchError, UserError
 from bench_core.identity import identity_hash
 from bench_core.llm.caching import Remembering
 from bench_core.llm.chat import ChatClient
 from bench_core.llm.clients import ClientOptions, create_client, unset_key
 from bench_core.llm.ledger import FileLedger
 from bench_core.llm.store import ResponseStore
+from bench_core.machine.disk import check_room
 from bench_core.plugins.arguments import argument_names, convert_arguments
 from bench_core.plugins.registry import Family, StageSpec, takes_injected
 
@@ -58,16 +59,26 @@ class LanguageModelSettings:
             self._clients[key] = create_client(model, options, self._ledger(model, options))
         return Remembering(self._clients[key], ResponseStore(self.store_dir), self.access)
 
-    def check_keys(self) -> None:
-        """Refuse models that were given out, that no key is set for, and of which no answer can be stored.
+    def check(self) -> None:
+        """Refuse models that were given out and cannot work: no key is set, no answer can be stored.
+
+        Stored answers may be all that is needed: where there are any, it is left to the requests.
 
         Raises:
-            UserError: names the variable.
+            UserError: names the variable, or the folder.
         """
+        store = ResponseStore(self.store_dir)
+        if not self._clients or not store.is_empty():
+            return
         for model, options in self._clients:
             variable = unset_key(model, options)
-            if variable and ResponseStore(self.store_dir).is_empty():
+            if variable:
                 raise UserError(f"{model} needs a key: set {variable} (no answers are stored in {self.store_dir}).")
+        check_room([self.store_dir])
+        try:
+            store.make_root()
+        except BenchError as error:
+            raise UserError(str(error)) from error
 
     def _ledger(self, model: str, options: ClientOptions) -> FileLedger | None:
         if self.ledger_dir is None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from bench_core.artifacts import OWNERS_FILE, OWNERS_FOLDER, read_json, write_atomically, write_json
 from bench_core.characters import printable
 from bench_core.data_use import ACCESSES, Access, check_export
-from bench_core.errors import BadFile, UserError
+from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.identity import Json, identity_hash
 from bench_core.llm.chat import ChatRequest, ChatResponse, ToolCall, Usage
 
@@ -148,7 +148,7 @@ class ResponseStore:
             stored = Stored.from_json(read_json(path), path)
             if stored.key != key:
                 raise BadFile(path, "this is the answer to something else")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except BadFile as error:
             self._warn(f"{error} It is not used; where it is needed the model is asked again.")
@@ -163,7 +163,7 @@ class ResponseStore:
         """
         if stored.response.problem:
             raise ValueError(f"an answer that is {stored.response.problem} is never stored")
-        self._make_root()
+        self.make_root()
         write_json(self._path(stored.key), stored.as_json(), OWNERS_FILE)
 
     @contextmanager
@@ -171,11 +171,15 @@ class ResponseStore:
         """Hold a key while its answer is asked for: who else wants it waits, and then finds it."""
         from filelock import FileLock
 
-        self._make_root()
-        path = self.root / "locks" / f"{key[:_DIGITS_OF_A_LOCK]}.lock"
-        path.parent.mkdir(exist_ok=True)
-        with FileLock(path):
+        self.make_root()
+        lock = FileLock(self.root / "locks" / f"{key[:_DIGITS_OF_A_LOCK]}.lock")
+        with self._writing():
+            Path(lock.lock_file).parent.mkdir(exist_ok=True)
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     def is_empty(self) -> bool:
         """Whether nothing was ever stored; no answer is read."""
@@ -275,10 +279,26 @@ class ResponseStore:
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.json"
 
-    def _make_root(self) -> None:
-        if not self.root.is_dir():
-            self.root.mkdir(parents=True, exist_ok=True)
-            self.root.chmod(OWNERS_FOLDER)
+    def make_root(self) -> None:
+        """Make the folder where it is not there, its owner's alone.
+
+        Raises:
+            BenchError: it cannot be made.
+        """
+        with self._writing():
+            if not self.root.is_dir():
+                self.root.mkdir(parents=True, exist_ok=True)
+                self.root.chmod(OWNERS_FOLDER)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            cause = error.strerror or error
+            raise BenchError(
+                f"{self.root}: answers cannot be stored there ({cause}); name another folder with --cache."
+            ) from error
 
 
 def model_name(stored: Stored) -> str:

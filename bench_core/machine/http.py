@@ -43,6 +43,21 @@ _PASSING = frozenset({408, 409, 425, 429})
 _SHOWN_CHARACTERS = 200
 
 
+KEY_VARIABLE = "OPENAI_API_KEY"
+"""The environment variable of a key where no other is named."""
+
+_TAKES_NONE_WITHOUT = "api.openai.com"
+
+
+def unset_key(url: str, key_variable: str) -> str:
+    """The environment variable of the key that an endpoint needs and that is not set; else the empty string.
+
+    OpenAI takes no request without a key. Of another endpoint it is not known, unless its variable was named.
+    """
+    needs_key = urlsplit(url).hostname == _TAKES_NONE_WITHOUT or key_variable != KEY_VARIABLE
+    return key_variable if needs_key and key_variable and not os.environ.get(key_variable, "").strip() else ""
+
+
 class EndpointFailure(BenchError):
     """A request that got no usable answer.
 

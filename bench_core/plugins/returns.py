@@ -164,5 +164,6 @@ STAGE_FACTS: Mapping[str, Check] = {
     "recorded": json_object,
     "notes": texts,
     "missing_requirement": text,
+    "unset_key": text,
 }
 """Checks of the facts that every stage has."""

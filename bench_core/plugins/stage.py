@@ -30,6 +30,9 @@ class Stage(Protocol):
     def missing_requirement() -> str:
         """What to install before this can run, or the empty string."""
 
+    def unset_key(self) -> str:
+        """The environment variable of a key that it needs and that is not set, or the empty string."""
+
     def recorded(self) -> Mapping[str, Json]:
         """What is worth recording and changes nothing: device, batch size, threads."""
 
@@ -71,6 +74,10 @@ class StageBase(PluginBase):
         is_remote = None
         requires = Requirements()
         failed = MappingProxyType({})
+
+    def unset_key(self) -> str:
+        """See `Stage`: none."""
+        return ""
 
     def recorded(self) -> Mapping[str, Json]:
         """See `Stage`: nothing."""

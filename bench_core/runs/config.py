@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bench_core.errors import BadFile, UserError
+from bench_core.errors import BadFile
 from bench_core.plugins.arguments import did_you_mean
+from bench_core.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     import yaml
@@ -22,20 +23,9 @@ def load_config(path: Path, model: type[Model]) -> Model:
         UserError: no such file.
         BadFile: not YAML, or a field that is unknown, missing or of the wrong type, at its line.
     """
-    import yaml
     from pydantic import ValidationError
 
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file.")
-    try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content: Any = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise BadFile(path, f"this is not YAML ({error.problem})", line) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the last two: numbers and nesting beyond reason
-        raise BadFile(path, f"this is not YAML ({str(error).splitlines()[0]})") from error
+    content, node = read_yaml(path)
     try:
         return model.model_validate(content)
     except ValidationError as error:

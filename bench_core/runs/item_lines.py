@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _SYNC_INTERVAL_S = 0.5
 
 _SHA256, _MEASURED = "sha256", "measured"
 _HASH_MARK = f',"{_SHA256}":"'.encode()
+_TAIL = re.compile(rf'([0-9a-f]{{64}})"(?:,"{_MEASURED}":(\{{.*\}}))?\}}\n?'.encode(), re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -121,19 +123,26 @@ class StoredLine:
 
 
 def parsed(line: bytes) -> tuple[Item | None, bool]:
-    """The item of a line, None where it is damaged; and whether the line carries a hash."""
+    """The item of a line, None where it is damaged; and whether the line carries a hash.
+
+    The content is what was hashed and nothing behind it, where a damaged byte could make a field of another name.
+    """
     position = line.rfind(_HASH_MARK)
     try:
-        found = json.loads(line)
+        if position < 0:
+            return _unhashed(json.loads(line)), False
+        hashed, tail = line[:position] + b"}", _TAIL.fullmatch(line, position + len(_HASH_MARK))
+        if tail is None or hashlib.sha256(hashed).hexdigest().encode() != tail[1]:
+            return None, True
+        return Item(json.loads(hashed), json.loads(tail[2] or b"{}")), True
     except (ValueError, RecursionError):
         return None, position >= 0
+
+
+def _unhashed(found: Any) -> Item | None:
     if not isinstance(found, dict):
-        return None, False
-    measured, sha256 = found.pop(_MEASURED, {}), found.pop(_SHA256, None)
-    if sha256 is None or position < 0:
-        return Item(found), False
-    is_whole = hashlib.sha256(line[:position] + b"}").hexdigest() == sha256 and isinstance(measured, dict)
-    return (Item(found, measured) if is_whole else None), True
+        return None
+    return Item({name: value for name, value in found.items() if name not in (_SHA256, _MEASURED)})
 
 
 class ItemLines:

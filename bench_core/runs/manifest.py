@@ -48,9 +48,11 @@ _TYPES: Mapping[str, type] = {
 
 
 def is_as_written(content: Mapping[str, Any]) -> bool:
-    """Whether a manifest's content agrees with the hash in it; those of earlier versions have none."""
+    """Whether a manifest's content agrees with the hash in it; those of version 1 have none."""
     sha256 = content.get(_HASH)
-    return sha256 is None or sha256 == identity_hash({name: value for name, value in content.items() if name != _HASH})
+    if sha256 is None:
+        return content.get("schema_version") == 1
+    return bool(sha256 == identity_hash({name: value for name, value in content.items() if name != _HASH}))
 
 
 def slug(text: str) -> str:
@@ -110,6 +112,11 @@ class RunFolder:
     def of_identity(cls, root: Path, dataset: str, system: str, identity: Mapping[str, Json]) -> RunFolder:
         """The folder a run of this identity has, whether it exists or not."""
         return cls(root / slug(dataset) / f"{slug(system)}--{identity_hash(identity)[:8]}")
+
+    def has_one_of_its_name(self) -> bool:
+        """Whether there is a run of this system on this dataset, of whatever identity."""
+        name, _, _ = self.path.name.rpartition("--")
+        return any(self.path.parent.glob(f"{name}--*"))
 
     def read(self) -> Manifest | None:
         """The manifest, of whatever schema version; None where there is none or it is damaged."""

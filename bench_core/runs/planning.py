@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from bench_core.data_use import Access, Permission, Reach, check, check_local_classes
+from bench_core.errors import UserError
+from bench_core.plugins.stage import Stage
 from bench_core.runs.grid import Cell, Failure, attempt
+from bench_core.runs.manifest import RunFolder
 from bench_core.runs.reporter import Reporter
 
 
@@ -72,6 +75,23 @@ class PlannerBase(ABC, Generic[OrderT, DatasetT]):
         """Refuse a system that could send text of a credentialed dataset away; see `bench_core.data_use.check`."""
         self._reaches.append(reaches)
         check(what, dataset_id, access, reaches, self._permission)
+
+    @staticmethod
+    def check_keys(what: str, stages: Iterable[Stage], runs: RunFolder) -> None:
+        """Refuse a system of which a stage needs a key that is not set.
+
+        Where runs of its name are there, one of them may be the whole one that is asked for, and needs no request.
+
+        Args:
+            what: the system, as messages begin.
+            runs: the folder of any of its runs.
+
+        Raises:
+            UserError: names the variable.
+        """
+        variable = next(filter(None, (stage.unset_key() for stage in stages)), "")
+        if variable and not runs.has_one_of_its_name():
+            raise UserError(f"{what} needs a key: set {variable}.")
 
     def _planned(self, order: OrderT) -> Cell | Failure:
         if order.dataset not in self.datasets:  # looked at once for all systems

@@ -46,8 +46,7 @@ def read_score_file(path: Path) -> dict[str, Any]:
 
 def wrong_score_files(folder: Path) -> Iterator[str]:
     """A sentence for each file of scores in a run folder that is damaged, or gone while its items are there."""
-    found = sorted(folder.glob("scores*.json"))
-    for path in found:
+    for path in sorted(folder.glob("scores*.json")):
         try:
             content = read_score_file(path)
         except BadFile as error:
@@ -57,5 +56,12 @@ def wrong_score_files(folder: Path) -> Iterator[str]:
             continue  # deleted meanwhile
         if "made_from" not in content:
             yield f"{path.name} is not as it was written."
-    if not found and any(next(folder.glob(pattern), None) for pattern in _ITEM_FILES):
-        yield "its scores are missing."
+    for name in sorted({_scores_of(path) for pattern in _ITEM_FILES for path in folder.glob(pattern)}):
+        if not (folder / name).exists():
+            yield f"{name} is missing."
+
+
+def _scores_of(item_file: Path) -> str:
+    """The name of the file that sums items up: `per_question.exact.csv` belongs to `scores.exact.json`."""
+    _, *rule, _ = item_file.name.split(".")
+    return ".".join(("scores", *rule, "json"))

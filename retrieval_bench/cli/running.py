@@ -116,7 +116,7 @@ def run(
         results_dir, indexes_dir, models.store_dir, models.model, permission, tuple(map(str, measures))
     )
     report = Reporter(say, is_verbose)
-    check_room([results_dir, indexes_dir, settings.store_dir])
+    check_room([results_dir, indexes_dir])
     planner = Planner(settings, report)
     planned = planner.plan([Order(name, text, tuple(parameters), k) for name, text in pairs])
     if is_check:

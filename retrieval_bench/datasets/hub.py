@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from bench_core.artifacts import file_sha256, folder_continued, locked, read_json, write_json
 from bench_core.errors import BadFile, BenchError, UserError
@@ -63,10 +64,10 @@ class FetchedFolder:
         record = folder / _RECORD
         if not record.is_file():
             return None
-        try:
-            fetched = cls(folder, **read_json(record))
-        except TypeError as error:
-            raise BadFile(record, f"this is no record of fetched files; delete {folder} and fetch again") from error
+        content = read_json(record)
+        if not _is_record(content):
+            raise BadFile(record, f"this is no record of fetched files; delete {folder} and fetch again")
+        fetched = cls(folder, **content)
         return None if _COMMIT.fullmatch(fetched.revision) and fetched.commit != fetched.revision else fetched
 
     def file(self, name: str) -> Path:
@@ -85,8 +86,20 @@ class FetchedFolder:
         return [name for name in self.sha256 if not self._is_whole(name)]
 
     def _is_whole(self, name: str) -> bool:
-        path = self.folder / name
-        return path.is_file() and file_sha256(path) == self.sha256[name]
+        try:
+            return file_sha256(self.folder / name) == self.sha256[name]
+        except (OSError, ValueError):  # also a name that no file can have
+            return False
+
+
+def _is_record(content: Any) -> bool:
+    """Whether JSON has the fields of a record of fetched files, each of its type."""
+    texts = ("repo_id", "revision", "commit")
+    if not isinstance(content, dict) or content.keys() != {*texts, "sha256"}:
+        return False
+    hashes = content["sha256"]
+    values = [content[name] for name in texts] + (list(hashes.values()) if isinstance(hashes, dict) else [None])
+    return all(isinstance(value, str) for value in values)
 
 
 def fetch_files(wanted: HubFiles, folder: Path, tell: Callable[[str], None]) -> FetchedFolder:

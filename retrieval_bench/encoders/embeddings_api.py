@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bench_core.errors import BenchError
+from bench_core.errors import BenchError, UserError
 from bench_core.identity import Json
-from bench_core.machine.http import EndpointFailure, JsonEndpoint, Retries
+from bench_core.machine.http import KEY_VARIABLE, EndpointFailure, JsonEndpoint, Retries, unset_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +35,8 @@ class Endpoint:
         wait: sleeps for a number of seconds.
     """
 
-    def __init__(
-        self, url: str, key_variable: str = "OPENAI_API_KEY", wait: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, url: str, key_variable: str = KEY_VARIABLE, wait: Callable[[float], None] = time.sleep) -> None:
+        self._url, self._key_variable = url, key_variable
         self._http = JsonEndpoint(url, key_variable, _TIMEOUT_S, _MOST_BYTES)
         self._retries = Retries(sleep=wait)
 
@@ -61,8 +60,12 @@ class Endpoint:
 
         Raises:
             TooLong: the endpoint says so.
+            UserError: it needs a key, and none is set.
             BenchError: it fails in another way, or its answer is not what it should be.
         """
+        variable = unset_key(self._url, self._key_variable)
+        if variable:
+            raise UserError(f"{self.place} needs a key: set {variable}.")
         try:
             content = self._retries.call(lambda: self._http.post("embeddings", body))
         except EndpointFailure as failure:

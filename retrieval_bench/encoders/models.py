@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_core.errors import UserError
+from bench_core.machine.http import KEY_VARIABLE, unset_key
 from bench_core.machine.model_files import ModelFiles, ModelOptions
 from bench_core.plugins.arguments import did_you_mean
 from retrieval_bench.datasets.card import UNKNOWN, DatasetCard
@@ -62,9 +63,13 @@ class EncoderOptions(ModelOptions):
     trust_remote_code: bool = False
     dtype: ComputeType | None = None
     endpoint: str = ""
-    key_variable: str = "OPENAI_API_KEY"
+    key_variable: str = KEY_VARIABLE
     dimensions: int | None = None
     encoding_format: EncodingFormat = "float"
+
+    def unset_key(self) -> str:
+        """The environment variable of the key that the endpoint needs and that is not set; else the empty string."""
+        return unset_key(self.endpoint, self.key_variable) if self.endpoint else ""
 
     def __post_init__(self) -> None:
         """Refuse a length of nothing.

@@ -66,8 +66,8 @@ class TokenRule:
         if not isinstance(said, dict):
             raise BadFile(path, "expected ColBERT's settings as a JSON object")
         return cls(  # what is not said there is colbert-ai's default
-            query_max_len=query_max_len or int(said.get("query_maxlen", 32)),
-            doc_max_len=doc_max_len or int(said.get("doc_maxlen", 220)),
+            query_max_len=query_max_len or _length(path, said, "query_maxlen", 32),
+            doc_max_len=doc_max_len or _length(path, said, "doc_maxlen", 220),
             query_marker=str(said.get("query_token_id", "[unused0]")),
             doc_marker=str(said.get("doc_token_id", "[unused1]")),
             augments_queries=True,
@@ -84,6 +84,13 @@ class TokenRule:
             else ("query_max_len", "query_marker", "augments_queries", "attends_to_masks")
         )
         return {name: value for name, value in asdict(self).items() if name not in of_the_others}
+
+
+def _length(path: Path, said: Mapping[str, Any], name: str, default: int) -> int:
+    value = said.get(name, default)
+    if type(value) is not int or value < 1:
+        raise BadFile(path, f"expected a number of tokens in {name} and found {value!r:.40}")
+    return value
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from bench_core.plugins.described import user_files
 from bench_core.plugins.stage import Stage
 from bench_core.results.scores import ItemScores
 from bench_core.runs.grid import Cell, Failure, Finished
+from bench_core.runs.manifest import RunFolder
 from bench_core.runs.planning import PlannerBase
 from bench_core.runs.reporter import Reporter
 from retrieval_bench.datasets.dataset import Dataset, load_dataset
@@ -23,7 +24,7 @@ from retrieval_bench.pipeline.run import Workspace, make_run, run_system
 from retrieval_bench.pipeline.system import FirstStage, Fused, Generated, Reranked, Setting, System, create_system
 from retrieval_bench.retrievers.base import full_description
 from retrieval_bench.scoring.measures import Measure
-from retrieval_bench.scoring.scored_runs import stored_run
+from retrieval_bench.scoring.scored_runs import KIND, stored_run
 from retrieval_bench.types import Retriever
 
 WORK = "retrieval_bench.pipeline.cells:open_work"
@@ -138,7 +139,9 @@ class Planner(PlannerBase[Order, Dataset]):
         system = create_system(order.system, Setting(card, order.parameters, models))
         self.check_use(system.label, card.dataset_id, card.access, system.reaches)
         check_installed(system)
-        models.check_keys()
+        models.check()
+        runs = RunFolder.of_identity(self._settings.results_dir / KIND, card.dataset_id, system.name, {})
+        self.check_keys(system.label, stages_of(system), runs)
         return _cell_of(order, system, dataset, order.k or dataset.card.k)
 
 

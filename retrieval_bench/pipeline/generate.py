@@ -63,7 +63,8 @@ def generate(making: RunInMaking, system: Generated) -> list[Query]:
     what = f"{system.label} on {dataset.card.dataset_id}"
     if generation.search is not None:
         with making.manifest.phase("index"):
-            generation.search.open(dataset.corpus, dataset.card.indexed_as, making.indexes_dir, dataset.excluded)
+            indexed_as, warn = dataset.card.indexed_as, making.tell.always
+            generation.search.open(dataset.corpus, indexed_as, making.indexes_dir, warn, dataset.excluded)
     stored = making.items(GENERATED)
     with making.manifest.phase("generate"):
         without_text = generate_all(generation, dataset.queries, stored)

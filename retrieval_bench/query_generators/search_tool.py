@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -47,15 +47,21 @@ class CorpusSearch:
         return self.retriever.requires
 
     def open(
-        self, corpus: Corpus, dataset_id: str, indexes_dir: Path, excluded: Excluded = MappingProxyType({})
+        self,
+        corpus: Corpus,
+        dataset_id: str,
+        indexes_dir: Path,
+        warn: Callable[[str], None],
+        excluded: Excluded = MappingProxyType({}),
     ) -> None:
         """Make it ready: open the retriever's index, or write it.
 
         Args:
+            warn: told of files of the index that are damaged.
             excluded: documents that are not shown for a query.
         """
         self._excluded = excluded
-        prepare_index(self.retriever, corpus, dataset_id, indexes_dir)
+        prepare_index(self.retriever, corpus, dataset_id, indexes_dir, warn)
         self._documents = {document.doc_id: document for document in corpus}
 
     def search(self, text: str, k: int, query_id: str = "") -> Sequence[Document]:

@@ -126,7 +126,8 @@ def _generator(spec: StageSpec) -> QueryGenerator:
     generation = create_generation(spec, UNKNOWN, LanguageModelSettings())
     if generation.search is not None:
         with TemporaryDirectory() as folder:
-            generation.search.open(contract_corpus(), "contract", Path(folder))
+            # In a new folder nothing is damaged that there could be a warning of.
+            generation.search.open(contract_corpus(), "contract", Path(folder), lambda sentence: None)
     return generation.generator
 
 

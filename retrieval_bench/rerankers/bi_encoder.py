@@ -38,6 +38,10 @@ class BiEncoder(RerankerBase):
         self._model, self._batch_size, self._card = model, batch_size, card
         self._options = encoder
 
+    def unset_key(self) -> str:
+        """That of the endpoint which serves the model."""
+        return self._options.unset_key()
+
     def describe(self) -> Description:
         """What the model does with queries and with documents."""
         roles = {"query": self._encoder.describe("query"), "document": self._encoder.describe("document")}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_core.artifacts import read_json
@@ -52,12 +53,7 @@ class LoraAdapter:
         config_path = files.file("adapter_config.json")
         if config_path is None:
             raise UserError(f"{files.model} has no adapter_config.json; give a LoRA adapter that PEFT has saved.")
-        config = read_json(config_path)
-        if config.get("peft_type") != "LORA":
-            raise BadFile(config_path, f"expected a LORA adapter and found {config.get('peft_type')}")
-        for key, plain in _PLAIN.items():
-            if config.get(key, plain) not in (plain, None):
-                raise BadFile(config_path, f"{key}={config[key]} is not supported; merge this adapter with PEFT")
+        scale = _scale(config_path, read_json(config_path))
         tensors = {
             name.removeprefix(_PREFIX).replace(".modules_to_save.", "."): tensor
             for name, tensor in _read_tensors(files).items()
@@ -65,7 +61,7 @@ class LoraAdapter:
         modules = [name.removesuffix(_LORA_A) for name in tensors if name.endswith(_LORA_A)]
         return cls(
             files.model,
-            config["lora_alpha"] / (math.sqrt(config["r"]) if config.get("use_rslora") else config["r"]),
+            scale,
             {f"{module}.weight": (tensors[module + _LORA_A], tensors[module + _LORA_B]) for module in modules},
             {name: tensor for name, tensor in tensors.items() if not name.endswith((_LORA_A, _LORA_B))},
         )
@@ -98,6 +94,25 @@ class LoraAdapter:
                 "the model it was trained on as base=."
             )
         return weight
+
+
+def _scale(path: Path, config: Any) -> float:
+    """What an adapter's settings multiply its matrices by.
+
+    Raises:
+        BadFile: they are no settings, or those of another kind of adapter.
+    """
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        found = config.get("peft_type") if isinstance(config, dict) else type(config).__name__
+        raise BadFile(path, f"expected a LORA adapter and found {found}")
+    for key, plain in _PLAIN.items():
+        if config.get(key, plain) not in (plain, None):
+            raise BadFile(path, f"{key}={config[key]!r:.40} is not supported; merge this adapter with PEFT")
+    rank: Any = config.get("r")
+    alpha: Any = config.get("lora_alpha")
+    if type(rank) is not int or rank < 1 or type(alpha) not in (int, float):
+        raise BadFile(path, f"expected a rank r of at least 1 and a number lora_alpha and found {rank!r} and {alpha!r}")
+    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
 def _read_tensors(files: ModelFiles) -> dict[str, torch.Tensor]:

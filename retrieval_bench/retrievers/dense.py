@@ -97,6 +97,10 @@ class Dense(RetrieverBase):
         missing = [name for name in ("torch", "sentence_transformers", "faiss") if find_spec(name) is None]
         return f"{', '.join(missing)} not installed; pip install 'biomed-bench[dense]'" if missing else ""
 
+    def unset_key(self) -> str:
+        """That of the endpoint which serves the model."""
+        return self._options.unset_key()
+
     def describe(self) -> Description:
         """The model and what it does with each kind of text, the similarity, and the FAISS index."""
         return Description(

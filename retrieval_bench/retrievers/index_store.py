@@ -42,16 +42,12 @@ _DERIVED_HASHES = "derived.json"
 _LARGEST_HASHED_BYTES = 2 * 1024**3
 
 
-def _unheard(sentence: str) -> None:
-    """Warnings of whoever gives no place for them."""
-
-
 def prepare_index(
     retriever: Retriever,
     corpus: Corpus,
     dataset_id: str,
     indexes_dir: Path,
-    warn: Callable[[str], None] = _unheard,
+    warn: Callable[[str], None],
 ) -> tuple[Path, bool]:
     """Make a retriever ready to search a corpus: open its index, or write it first.
 

@@ -100,15 +100,15 @@ def run(
     settings = CellSettings(
         results_dir, DatabaseChoice(**database), models.store_dir, models.model, permission, comparators
     )
-    folders = [results_dir, settings.database.mirrors_dir, settings.store_dir]
-    check_room(folders)
+    written = [results_dir, settings.database.mirrors_dir]
+    check_room(written)
     planner = Planner(settings, report)
     planned = [*unusable, *(planner.plan(orders) if comparators else ())]
     if is_check:
         close_check(planned, planner.read, report)
         return
     with ledger_of(executor, results_dir) as ledger_dir:
-        work = RemoteWork(WORK, replace(settings, ledger_dir=ledger_dir).as_text(), folders)
+        work = RemoteWork(WORK, replace(settings, ledger_dir=ledger_dir).as_text(), [*written, settings.store_dir])
         grid_run = GridRun(executor, report, permission.cluster_is_ours)
         result = grid_run.run(planned, lambda: SqlWork(settings, report), work)
     rows = by_dataset_and_comparator([finished.value for finished in result.finished])

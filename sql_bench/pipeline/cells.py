@@ -17,6 +17,7 @@ from bench_core.plugins.described import user_files, user_source
 from bench_core.plugins.reach import reach_of
 from bench_core.results.scores import ItemScores
 from bench_core.runs.grid import Cell, Failure, Finished
+from bench_core.runs.manifest import RunFolder
 from bench_core.runs.planning import PlannerBase
 from bench_core.runs.reporter import Reporter
 from sql_bench.databases.mirrors import check_tables, read_tables
@@ -153,7 +154,10 @@ class Planner(PlannerBase[Order, SqlDataset]):
         missing = system.generator.missing_requirement()
         if missing:
             raise UserError(f"{order.label}: {missing}.")
-        models.check_keys()
+        models.check()
+        name = str(system.generator.describe()["class"])
+        runs = RunFolder.of_identity(self._settings.results_dir / "sql", card.dataset_id, name, {})
+        self.check_keys(order.label, (system.generator, *comparators.values()), runs)
         closed = is_credentialed(card.access)
         return Cell(
             label=order.label,

@@ -24,5 +24,5 @@ def make_run(root: Path, system: str, dataset: str = "demo/qa", **changed: Any) 
         "files": {"run.trec.gz": file_sha256(folder / "run.trec.gz")},
         **changed,
     }
-    write_json(folder / "manifest.json", manifest)
+    write_json(folder / "manifest.json", {**manifest, "sha256": identity_hash(manifest)})
     return folder

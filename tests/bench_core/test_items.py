@@ -273,7 +273,7 @@ def test_items_of_another_identity_in_a_folder_of_the_same_name_are_not_believed
     path = here.folder.path / MANIFEST_NAME
     content = {**json.loads(path.read_text()), "identity": {"of": "another"}}
     del content["sha256"]
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps({**content, "sha256": identity_hash(content)}))
     making = Making()
     here.complete(plan_of("ab"), making)
     assert len(making.units) == 2 and here.status() == "complete"

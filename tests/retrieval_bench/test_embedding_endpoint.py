@@ -10,10 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from bench_core.errors import BenchError, UserError
 from bench_core.identity import canonical_json
 from bench_core.machine.http import JsonEndpoint
+from retrieval_bench.cli.main import main
 from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.encoders.embeddings_api import Endpoint
 from retrieval_bench.encoders.encoding_rule import TextRule
@@ -400,3 +402,23 @@ def test_any_model_may_be_served_and_keeps_its_instruction(server):
     plain = create_encoder("nomic-embed-text", EncoderOptions(endpoint=server.url, query_prefix="search_query: "))
     plain.encode(["gout"], "query")
     assert server.requests[1][2]["input"] == ["search_query: gout"]
+
+
+@pytest.mark.parametrize("stage", ["dense", "bm25 > bi-encoder"])
+def test_an_unset_key_is_reported_before_the_first_cell(tmp_path, monkeypatch, stage):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    system = f"{stage},model=openai-large,endpoint=https://api.openai.com/v1"
+    result = CliRunner().invoke(main, ["run", "-d", "demo/evidence", "-r", "bm25", "-r", system, "--check"])
+    assert result.exit_code == 1 and "needs a key: set OPENAI_API_KEY." in result.stderr.splitlines()[0]
+    kept = f"{'bi-encoder-over-bm25' if '>' in stage else 'dense'}--01234567"
+    (tmp_path / "results" / "retrieval" / "demo-evidence" / kept).mkdir(parents=True)
+    result = CliRunner().invoke(main, ["run", "-d", "demo/evidence", "-r", "bm25", "-r", system, "--check"])
+    assert result.exit_code == 0, result.stderr  # it may be whole, and then no request is made
+
+
+def test_an_unset_key_is_reported_before_the_first_request(server, monkeypatch):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with pytest.raises(UserError, match="needs a key: set MY_KEY"):
+        Endpoint(server.url, "MY_KEY").embed({}, 1)
+    assert server.requests == []

@@ -1,22 +1,32 @@
 """Runs, judgments, topics and measures in the forms others write them: a verdict a line (docs/rules/files.md)."""
 
+import gzip
 import io
-import os
 import random
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench_core.errors import BadFile, BenchError, UserError
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from mutations import NUMBERS, Reader, check, mutated, mutated_json
+
+from bench_core.errors import BadFile, UserError
+from bench_core.llm.prompts import read_prompt
 from bench_core.plugins.registry import StageSpec
+from bench_core.runs.config import load_config
 from retrieval_bench.datasets.card import DatasetCard
+from retrieval_bench.datasets.cliniq import read_match_judgments
 from retrieval_bench.datasets.dataset import Dataset, load_dataset
 from retrieval_bench.datasets.excluded import excluded_of_queries, read_excluded
+from retrieval_bench.datasets.folder import DatasetFile
 from retrieval_bench.datasets.parts import read_part
 from retrieval_bench.datasets.records import read_corpus, read_qrels_objects, read_queries
 from retrieval_bench.datasets.topics import read_topics
+from retrieval_bench.pipeline.experiment import RetrievalExperiment
 from retrieval_bench.pipeline.search import search_all
 from retrieval_bench.rankings.trec import read_qrels, read_run
 from retrieval_bench.retrievers.base import RETRIEVERS, RetrieverBase, create_retriever
@@ -25,10 +35,6 @@ from retrieval_bench.scoring.score import score
 from retrieval_bench.types import Document, Query, RankedList
 
 # content, what is read; None: refused
-MUTATIONS = int(os.environ.get("BIOMED_BENCH_MUTATIONS", "1000"))
-"""For each reader; 10,000 take half an hour."""
-
-
 RUNS = [
     ("q1 Q0 d1 1 9.5 s\n", {"q1": {"d1": 9.5}}),
     ("q1\tQ0\td1\t1\t9.5\ts\n", {"q1": {"d1": 9.5}}),
@@ -434,82 +440,60 @@ def test_dense_does_not_keep_what_the_dataset_drops():
 def _parquet():
     buffer = io.BytesIO()
     pq.write_table(pa.table({"q_id": ["a", "b"], "p_id": ["x", "y"], "score": [1, 0]}), buffer)
-    return buffer.getvalue().decode("latin-1")
+    return buffer.getvalue()
 
 
+def _texts(rows):
+    return [row[0].encode() for row in rows]
+
+
+_QUERIES, _CORPUS = FOLDER["queries.jsonl"].encode(), FOLDER["corpus.jsonl"].encode()
 READERS = {
-    "run": (read_run, [content for content, _ in RUNS]),
-    "qrels": (read_qrels, [content for content, _ in JUDGMENTS]),
-    "qrels.jsonl": (
-        read_qrels_objects,
-        [f'{{"q_id": "q", "p_id": "d", "score": {text}}}\n' for text, _ in SCORES],
+    "run": Reader(read_run, _texts(RUNS)),
+    "run.gz": Reader(
+        read_run,
+        [gzip.compress(b"q1 Q0 d1 1 9.5 s\n", mtime=0)],
+        "run.gz",
+        believed=[{"q1": {"d1": 9.5}}],
     ),
-    "rows.parquet": (lambda path: read_part([path], read_qrels_objects), [_parquet()]),
-    "topics": (read_topics, [content for content, _, _ in TOPICS]),
-    "queries.jsonl": (read_queries, [FOLDER["queries.jsonl"]]),
-    "excluded_ids": (excluded_of_queries, [FOLDER["queries.jsonl"]]),
-    "corpus.jsonl": (read_corpus, [FOLDER["corpus.jsonl"]]),
-    "excluded": (read_excluded, ["query-id\tcorpus-id\n# none\nq\tb\nr d\n"]),
+    "qrels": Reader(read_qrels, _texts(JUDGMENTS)),
+    "qrels.jsonl": Reader(
+        read_qrels_objects,
+        [f'{{"q_id": "q", "p_id": "d", "score": {text}}}\n'.encode() for text, _ in SCORES],
+        mutate=mutated_json,
+    ),
+    "rows.parquet": Reader(lambda path: read_part([path], read_qrels_objects), [_parquet()], "rows.parquet"),
+    "topics": Reader(read_topics, _texts(TOPICS)),
+    "queries.jsonl": Reader(read_queries, [_QUERIES]),
+    "queries.json": Reader(read_queries, _QUERIES.splitlines(), mutate=mutated_json),
+    "excluded_ids": Reader(excluded_of_queries, _QUERIES.splitlines(), mutate=mutated_json),
+    "corpus.jsonl": Reader(read_corpus, [_CORPUS]),
+    "corpus.json": Reader(read_corpus, _CORPUS.splitlines(), mutate=mutated_json),
+    "excluded": Reader(read_excluded, [b"query-id\tcorpus-id\n# none\nq\tb\nr d\n"]),
+    "matches": Reader(read_match_judgments, [b"gout\tn1-3\tstring\nurate\tn1-4\thyponym\n"]),
+    "dataset.yaml": Reader(
+        lambda path: load_config(path, DatasetFile),
+        [b"title: Mine\naccess: public\nk: 10\nrelevance_level: 2\nidentical_ids: drop\n", b"k: 5\n"],
+    ),
+    "experiment.yaml": Reader(
+        lambda path: load_config(path, RetrievalExperiment),
+        [b"k: 10\ngrids:\n  - datasets: [demo/evidence]\n    systems:\n      - bm25\n      - dense,model=minilm\n"],
+    ),
+    "prompt": Reader(lambda path: read_prompt(path, {"query", "n"}, {"query"}), [b"Write {n} words on {query}.\n"]),
 }
-_PIECES = (
-    b"\t", b" ", b"\n",
-    b"\r", b"\x00", b"#", b"<top>", b"</top>", b"<num>", b"<title>", b"</", b"<topic number=\"", b">",
-    b"&#xD800;", b"&#99999999;", b"<![CDATA[", b"<!--", b"]]>", b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"1e99999",
-    b"9" * 400, b"{", b"}", b"[", b'"', b"\\ud83d", b"null", b"true", b"-", b"NaN", b"\xc2\xa0", b"\xe2\x80\xa8", b",",
-)  # fmt: skip
 
 
-def mutated(content: bytes, rng: random.Random, pieces=_PIECES) -> bytes:
-    """A text with up to four pieces changed: bytes replaced, cut, doubled, or what means something put in."""
-    changed = bytearray(content)
-    for _ in range(rng.randint(1, 4)):
-        place = rng.randint(0, len(changed))
-        kind = rng.randrange(4)
-        if kind == 0:
-            changed[place:place] = rng.choice(pieces)
-        elif kind == 1:
-            del changed[place : place + rng.randint(1, 5)]
-        elif kind == 2:
-            changed[place : place + 1] = bytes([rng.randrange(256)])
-        else:
-            changed[place:place] = changed[max(0, place - rng.randint(1, 20)) : place] * rng.randint(1, 3)
-    return bytes(changed)
+@pytest.mark.parametrize("n", NUMBERS)
+@pytest.mark.parametrize("name", READERS)
+def test_mutated_files_are_read_or_refused(tmp_path, name, n):
+    check(READERS[name], name, tmp_path, n)
 
 
-def _fuzz(tmp_path, name, n):
-    read, seeds = READERS[name]
-    rng = random.Random(f"{name} 12")
-    path = tmp_path / ("file.parquet" if name.endswith(".parquet") else "file")
-    n_read = 0
+@pytest.mark.parametrize("n", NUMBERS)
+def test_mutated_measures_are_read_or_refused(n):
+    draw = random.Random(12)
     for _ in range(n):
-        content = mutated(rng.choice(seeds).encode("latin-1" if name.endswith(".parquet") else "utf-8"), rng)
-        path.write_bytes(content)
-        try:
-            read(path)
-        except BenchError as error:
-            assert str(error).startswith(str(path)) and "\n" not in str(error), content
-        except Exception as error:
-            raise AssertionError(f"{content!r}: {error!r}") from error
-        else:
-            n_read += 1
-    assert 0 < n_read < n  # neither everything is taken, nor nothing
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_mutated_files_are_read_or_refused(tmp_path, name):
-    _fuzz(tmp_path, name, 300)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", READERS)
-def test_many_mutated_files_are_read_or_refused(tmp_path, name):
-    _fuzz(tmp_path, name, MUTATIONS)
-
-
-def test_mutated_measures_are_read_or_refused():
-    rng = random.Random(12)
-    for _ in range(MUTATIONS):
-        text = mutated(rng.choice(MEASURES)[0].encode(), rng).decode("utf-8", "replace")
+        text = mutated(draw.choice(MEASURES)[0].encode(), draw).decode("utf-8", "replace")
         try:
             assert Measure.parse(str(Measure.parse(text))) == Measure.parse(text), text
         except UserError:

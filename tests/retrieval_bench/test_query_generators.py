@@ -12,14 +12,18 @@ from chat_server import ChatServer, choice, echo
 
 from bench_core.errors import BadFile, UserError
 from bench_core.llm.limits import Price
+from bench_core.plugins.registry import StageSpec
 from retrieval_bench.cli.main import main
 from retrieval_bench.datasets import embedded
+from retrieval_bench.datasets.dataset import load_dataset
 from retrieval_bench.datasets.r2med import find_set
 from retrieval_bench.pipeline.system import Setting, create_system
 from retrieval_bench.query_generators.base import QUERY_GENERATORS
 from retrieval_bench.query_generators.combination import DENSE, LEXICAL, R2MED, R2MED_REASONING, Combination
 from retrieval_bench.query_generators.prompts import Prompt, load_prompt
 from retrieval_bench.query_generators.replayed import Replay
+from retrieval_bench.query_generators.search_tool import CorpusSearch
+from retrieval_bench.retrievers.base import create_retriever
 from retrieval_bench.types import Query, QueryPart
 
 
@@ -403,3 +407,18 @@ def test_a_generator_of_ones_own(here):
     (here / "mine.py").write_text(GENERATOR)
     rows = json.loads(run("mine.py:Twice > bm25-qs").stdout)["rows"]
     assert rows[0]["system"] == "mine.py:Twice > bm25-qs" and rows[0]["ndcg@10"] > 0.2
+
+
+def test_a_damaged_index_of_the_search_is_named_and_made_again(tmp_path):
+    corpus, told = load_dataset("demo/evidence").corpus, []
+
+    def found():
+        search = CorpusSearch(create_retriever(StageSpec.parse("bm25")))
+        search.open(corpus, "demo/evidence", tmp_path, told.append)
+        return [document.doc_id for document in search.search("gout", 3)]
+
+    whole = found()
+    (lengths,) = tmp_path.rglob("lengths.npy")
+    lengths.write_bytes(lengths.read_bytes()[:-1] + b"\x07")
+    assert found() == whole
+    assert told == [f"{lengths} is not as it was written; the index is made again."]

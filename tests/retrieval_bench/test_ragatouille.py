@@ -102,13 +102,13 @@ def test_its_best_are_nearly_those_of_exact_maxsim(shared_data, tmp_path, worker
     corpus, queries = Corpus(dataset.corpus.documents[:120]), dataset.queries[:10]
     folder = minilm_colbert(tmp_path / "minilm")
     first = ragatouille(folder, worker, agreement=True)
-    prepare_index(first, corpus, "med", tmp_path / "indexes")
+    prepare_index(first, corpus, "med", tmp_path / "indexes", print)
     found = search_all(first, corpus, queries, 10)
     (note,) = first.notes()
     assert note.startswith("PLAID finds ")
     assert float(note.split()[2]) > 0.8, note
     again = ragatouille(folder, worker)
-    _, was_there = prepare_index(again, corpus, "med", tmp_path / "indexes")
+    _, was_there = prepare_index(again, corpus, "med", tmp_path / "indexes", print)
     assert was_there
     assert search_all(again, corpus, queries, 10) == found
     assert again.notes() == ()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from mutations import NUMBERS, Reader, check, mutated, mutated_json
+
 from bench_core.errors import BadFile, UserError
 from sql_bench.cli.main import main
-from sql_bench.generators.prediction_files.reading import name_of, prediction_files
+from sql_bench.generators.prediction_files.reading import name_of, prediction_files, read_answers
 from sql_bench.generators.replay import ReplayGenerator
 from sql_bench.types import AskedQuestion, PredictionStatus, Question
 
@@ -170,3 +175,25 @@ def test_a_file_in_another_dialect_is_run_from_that_dialect(tmp_path, monkeypatc
         assert result.exit_code == 0, result.output + result.stderr
         verdicts[dialect] = json.loads(result.stdout)["rows"][0]["correct"]
     assert list(verdicts.values()) == [1, 0]
+
+
+def _reader(file_name, *forms, mutate=mutated):
+    ids = [question.question_id for question in QUESTIONS]
+    return Reader(lambda path: read_answers(path, ids), [FORMS[form].encode() for form in forms], file_name, mutate)
+
+
+SQL_LINES = b"SELECT 1\nSELECT 2\tdemo\nSELECT 3\n"
+READERS = {
+    "predictions.jsonl": _reader("p.jsonl", "lines.jsonl", "list.jsonl"),
+    "predictions.json": _reader("p.json", "list.json", "by_id.json", "bird.json", "bird_one_line.json", "lines.json"),
+    "one value": _reader("p.json", "list.json", "by_id.json", "bird.json", mutate=mutated_json),
+    "predictions.csv": _reader("p.csv", "commas.csv", "semicolons.csv", "bars.csv", "tabs.tsv"),
+    "predictions.sql": replace(_reader("p.sql"), seeds=[SQL_LINES]),
+    "predictions.gz": replace(_reader("p.jsonl.gz"), seeds=[gzip.compress(FORMS["lines.jsonl"].encode(), mtime=0)]),
+}
+
+
+@pytest.mark.parametrize("n", NUMBERS)
+@pytest.mark.parametrize("name", READERS)
+def test_mutated_predictions_are_read_or_refused(tmp_path, name, n):
+    check(READERS[name], name, tmp_path, n)
