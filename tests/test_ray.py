@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 from waiting import first_seen
 
 # Ray is looked for and not imported: that takes seconds of every collection of tests.
