@@ -89,7 +89,7 @@ def test_a_worker_returns_a_folder_or_a_sentence_and_what_must_be_known(tmp_path
     monkeypatch.chdir(tmp_path)
 
     def run(text):
-        return json.loads(ray_worker.run_cell(str(tmp_path), "work_of_a_test:open_work", "{}", "label", text))
+        return json.loads(ray_worker.run_cell(str(tmp_path), "", "work_of_a_test:open_work", "{}", "label", text))
 
     made = {"folder": "folder", "was_there": False, "failures": [], "said": ["good is made again."]}
     assert run("good") == made

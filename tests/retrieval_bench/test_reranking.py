@@ -83,9 +83,12 @@ def test_candidates_that_changed_are_scored_anew(tmp_path):
     ("returned", "message"),
     [
         (lambda batch: [[1.0]] * len(batch), "gave 1 scores for the 3 documents of query q0"),
-        (lambda batch: [[float("nan")] * len(c.documents) for c in batch], "no finite number"),
-        (lambda batch: [], "returned a list of 0, no list of 4 lists"),
-        (lambda batch: None, "returned None, no list of 4 lists"),
+        (
+            lambda batch: [[float("nan")] * len(c.documents) for c in batch],
+            "gave query q0 a list with the number nan in it; give each document a finite number",
+        ),
+        (lambda batch: [], "returned a list of 0 where 4 queries were given"),
+        (lambda batch: None, "returned None; return a list of scores for each of the 4 queries"),
     ],
 )
 def test_a_broken_reranker_is_told_what_is_wrong(tmp_path, returned, message):

@@ -118,7 +118,7 @@ def test_duplicate_free(sql, expected):
     ],
 )
 def test_gathering_columns_are_followed_through_subqueries(sql, expected):
-    assert [tuple(column) for column in shape(sql).gathered] == expected
+    assert [tuple(column) for column in shape(sql, "bigquery").gathered] == expected
 
 
 @pytest.mark.parametrize(
