@@ -164,6 +164,7 @@ def test_a_class_in_the_place_of_another_familys_is_said_to_be_what_it_is(tmp_pa
                 other.own(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "name"), MEMBERS, ids=[name for _, name in MEMBERS])
 def test_a_built_in_in_the_place_of_another_familys_is_said_to_be_what_it_is(family, name):
     for other in FAMILIES.values():

@@ -81,6 +81,7 @@ def rows_of(module: str, arguments: list[str], folder: Path) -> list[object]:
     return content
 
 
+@pytest.mark.slow
 def test_a_wide_table_has_all_columns_and_whole_texts(results):
     narrow = without_styles(on_terminal("retrieval_bench", ["runs", "list"], 80, results))
     wide = without_styles(on_terminal("retrieval_bench", ["runs", "list", "--wide"], 80, results))
@@ -88,6 +89,7 @@ def test_a_wide_table_has_all_columns_and_whole_texts(results):
     assert "…" not in wide and SYSTEMS[-1] in wide and "folder" in wide.splitlines()[1]
 
 
+@pytest.mark.slow
 def test_columns_are_those_that_are_asked_for(results):
     text = without_styles(on_terminal("sql_bench", ["runs", "list", "--columns", "hash8,system"], 80, results))
     assert re.split(r"\s+", text.splitlines()[1].strip()) == ["hash", "system"]

@@ -76,6 +76,7 @@ _piece = st.sampled_from(["a", "b", "ab", "A", "ß", "ss", "1", "_", " ", "  ", 
 _text = st.lists(_piece, max_size=12).map("".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(texts=st.lists(_text, min_size=1, max_size=4), query=_text)
 @example(texts=["a\u202fb"], query="a b")

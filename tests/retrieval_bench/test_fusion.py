@@ -164,6 +164,7 @@ def test_condorcet_of_more_documents_than_rows_at_once(n_documents):
     assert found == {doc_id: float(n_documents - place) for place, (doc_id, _) in enumerate(order, start=1)}
 
 
+@pytest.mark.slow
 @given(three_rankings)
 def test_fusions_of_scores(rankings):
     normed = [min_max(ranking) for ranking in rankings]

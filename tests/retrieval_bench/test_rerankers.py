@@ -98,6 +98,7 @@ def classifier_logits(folder, max_length):
     return logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_length", [24, 128])
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 def test_cross_encoder_with_one_label_scores_the_logit(tiny, max_length, batch_size):

@@ -104,6 +104,7 @@ def test_gold_is_right_and_nothing_is_wrong_under_every_comparator(here, mirrors
         assert by_system["replay,path=nothing.jsonl", comparator] == (20, 0.0)
 
 
+@pytest.mark.slow
 def test_a_second_run_redoes_nothing_and_prints_the_same_bytes(here, mirrors):
     command = ["run", "-d", "demo/biomed", "-g", "replay,path=careful", "-c", "exact", "--mirrors", mirrors]
     first = invoke(*command)
@@ -255,6 +256,7 @@ def test_compare_takes_the_best_where_no_baseline_is_named(here, mirrors):
     assert "the best): gold" in result.stdout
 
 
+@pytest.mark.slow
 def test_compare_goes_by_template_where_questions_have_one(here, mirrors):
     small_set(here / "set", **{"tables/drugs.csv": "name,year\nmetformin,1995\nallopurinol,1966\n"})
     path = here / "set/questions.jsonl"

@@ -214,6 +214,7 @@ NEEDS = frozenset({Variant.WITH_SORT_KEYS, Variant.LONGER_LIMIT})
 TIED = [1, 2, 3, 3, 3, 4] + [5] * 5000 + [6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "reached", "doubled", "n_rows", "cut"),
     [

@@ -48,6 +48,7 @@ def facts(name):
     return {row["what"]: row["value"] for row in rows("show", name)}
 
 
+@pytest.mark.slow
 def test_every_name_that_is_listed_is_shown(here):
     listed = rows("list")
     assert {row["kind"] for row in listed} >= {"dataset", "generator", "comparator"}

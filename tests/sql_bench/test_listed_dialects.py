@@ -80,6 +80,7 @@ def same(one, other):
     return type(one) is type(other) and one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", LISTED)
 def test_each_expression_has_its_value_here_or_is_refused(rows_here, dialect):
     failures = []

@@ -354,6 +354,7 @@ def test_an_import_stopped_before_its_description_is_no_mirror(
     assert import_folder(folder, tmp_path / "m.duckdb").tables[1].n_rows == 1
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_nothing_that_looks_complete(folder: Path, tmp_path: Path) -> None:
     script = (
         "import os, signal, sys\n"
@@ -518,6 +519,7 @@ def test_other_parquet_types_are_hashed(tmp_path: Path) -> None:
 # Verifying
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "difference"),
     [

@@ -52,12 +52,14 @@ def correct(result):
     return json.loads(result.stdout)["rows"][0]["ex_percent"]
 
 
+@pytest.mark.slow
 def test_rules_that_change_are_compared_by(here):
     assert correct(score()) == 50
     (here / "set/dataset.yaml").write_text("identifiers: {columns: [UUID]}\n")
     assert correct(score()) == correct(score("--results", "fresh"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -74,6 +76,7 @@ def test_verdicts_that_are_not_as_they_were_written_are_made_again(here, damage)
     assert score().stdout == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [lambda text: text[:50], lambda text: text.replace('"mean": 0.', '"mean": 1.')])
 def test_a_damaged_scores_file_is_made_again(here, damage):
     before = score().stdout
@@ -155,6 +158,7 @@ def test_a_name_in_group_by_is_the_select_lists(here):
     assert len({row["drugName"] for row in ours}) == len(ours)
 
 
+@pytest.mark.slow
 def test_a_number_with_an_exponent_is_not_read_with_what_follows(here):
     assert "put spaces" in query("SELECT 1e3+1e3", code=2).stderr
     assert list(json.loads(query("SELECT 1e3 + 1e3 AS x").stdout)["rows"][0].values()) in (["2000.0"], [2000.0])
