@@ -13,7 +13,7 @@ import click
 from bench_core.characters import printable_lines
 from bench_core.cli.output import open_closed_streams, results_alone, say
 from bench_core.errors import BenchError
-from bench_core.plugins.failures import debugging, sentence_of
+from bench_core.plugins.failures import debugging, plugin_place, sentence_of
 
 _SHORT_HELP = 200
 """Characters of a command's first sentence in the list of commands: all of it."""
@@ -82,6 +82,11 @@ class BenchGroup(SectionedGroup):
         except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except SystemExit as error:
+            if not plugin_place(error):
+                raise
+            say(f"Error: {sentence_of(error)}")  # a user's class would end the command without a word
+            ctx.exit(1)
         except Exception as error:  # the one place that decides how a failure looks
             if debugging():
                 raise

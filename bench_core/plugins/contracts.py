@@ -38,7 +38,7 @@ def _run(contract: Any, name: str, where: str) -> Point:
         getattr(contract, name)()
     except AssertionError as error:
         return Point(title, f"{where}{str(error) or 'this point does not hold'}")
-    except Exception as error:  # a user's class may fail in any way
+    except (Exception, SystemExit) as error:  # a user's class may fail in any way
         sentence, (place, _, _) = sentence_of(error), where.partition(",")
         return Point(title, sentence if place in sentence else f"{where}{sentence}")
     return Point(title)

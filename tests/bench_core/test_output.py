@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from bench_core.cli.group import BenchGroup
 from bench_core.cli.output import print_line, print_table
 from bench_core.errors import UserError
+from bench_core.plugins.loading import class_of
 from bench_core.results.tables import Column, Table
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,19 @@ def noisy(fails: bool) -> None:
         raise UserError("It has failed.")
     print_line("a result")
     print_table(Table("A title", [Column("a", "a")], [["a value"]]), "csv")
+
+
+@commands.command()
+@click.argument("name")
+def exits(name: str) -> None:
+    """Makes a class of a user's."""
+    class_of(name)()
+
+
+def test_a_users_class_does_not_end_a_command_without_a_word(tmp_path):
+    (tmp_path / "mine.py").write_text("import sys\n\nclass Mine:\n    def __init__(self): sys.exit(0)\n")
+    done = CliRunner().invoke(commands, ["exits", f"{tmp_path}/mine.py:Mine"])
+    assert done.exit_code == 1 and f"Error: {tmp_path}/mine.py, line 4: SystemExit: 0" in done.stderr
 
 
 def test_standard_output_is_the_results_alone():

@@ -128,8 +128,14 @@ def test_what_a_point_raises_is_placed_once():
         def test_three(self):
             raise AssertionError
 
-    assert [point.failure for point in check(Raising(), "mine.py, line 1: Mine: ")] == [
+        def test_four(self):
+            raise SystemExit(0)
+
+    failures = [point.failure for point in check(Raising(), "mine.py, line 1: Mine: ")]
+    assert failures == [
         "mine.py, line 3: Mine.rerank returned None.",
         "mine.py, line 1: Mine: d/x: no such file.",
         "mine.py, line 1: Mine: this point does not hold",
+        failures[3],
     ]
+    assert "SystemExit: 0" in failures[3]
