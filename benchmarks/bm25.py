@@ -1,4 +1,7 @@
-"""BM25 against bm25s, tantivy and Pyserini: raw text to run file, and index and search on the same tokens."""
+"""BM25 against bm25s, tantivy and Pyserini: raw text to run file, and index and search on the same tokens.
+
+Real documents are taken where they are, whole and once each; else words are drawn whose number grows as in real text.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import click
 from measure import ratio_table, seconds_in_turns
-from texts import corpus_of, queries_of
+from texts import Texts, collections_beside, drawn_texts, real_texts
 
 from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
 from retrieval_bench.analysis.lucene_runtime import start_lucene
@@ -76,6 +79,28 @@ def _write_bm25s_run(task: Task, rows: Sequence[Sequence[int]], scores: Sequence
         for query, found, values in zip(task.queries, rows, scores, strict=True)
     }
     run_bytes(run, "bm25s")
+
+
+def tantivy_whole(task: Task) -> None:
+    """The same with tantivy, its tokenizer `en_stem`, as many threads as it takes by itself, and our run writer."""
+    import tantivy
+
+    schema = tantivy.SchemaBuilder()
+    schema.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    schema.add_text_field("text", tokenizer_name="en_stem", index_option="freq")
+    index = tantivy.Index(schema.build())
+    writer = index.writer()
+    for document in task.corpus:
+        writer.add_document(tantivy.Document(id=document.doc_id, text=document.text))
+    writer.commit()
+    writer.wait_merging_threads()
+    index.reload()
+    searcher, run = index.searcher(), {}
+    for query in task.queries:
+        parsed, _ = index.parse_query_lenient(query.text, ["text"])
+        hits = searcher.search(parsed, task.k, count=False).hits
+        run[query.query_id] = [(searcher.doc(address)["id"][0], score) for score, address in hits]
+    run_bytes(run, "tantivy")
 
 
 def index_candidates(task: Task, tokens: Tokens) -> Candidates:
@@ -201,15 +226,27 @@ def _consume(lists: Sequence[RankedList]) -> None:
         pass
 
 
-def against_python(task: Task) -> dict[str, Candidates]:
-    """The peers that run in Python's own process, by what is measured."""
-    tokens = Tokens.of(task)
+def whole_candidates(task: Task) -> Candidates:
+    """From raw text to run file, each with its own analysis."""
     whole: Candidates = {"ours": lambda: ours(task)}
     if find_spec("bm25s") and find_spec("Stemmer"):
         for backend in _bm25s_backends():
             whole[f"bm25s {backend}"] = lambda backend=backend: bm25s_whole(task, backend)  # type: ignore[misc]
+    if find_spec("tantivy"):
+        whole["tantivy (en_stem)"] = lambda: tantivy_whole(task)
+    return whole
+
+
+def against_raw_text(task: Task) -> dict[str, Candidates]:
+    """The peers that run in Python's own process, from raw text to run file alone."""
+    return {"Raw text to run file": whole_candidates(task)}
+
+
+def against_python(task: Task) -> dict[str, Candidates]:
+    """The same, and each step by itself."""
+    tokens = Tokens.of(task)
     return {
-        "Raw text to run file": whole,
+        **against_raw_text(task),
         "Index, same tokens": index_candidates(task, tokens),
         "Search, same tokens": search_candidates(task, tokens),
     }
@@ -235,23 +272,37 @@ def against_lucene(task: Task) -> dict[str, Candidates]:
 
 
 @click.command()
-@click.option("--dataset", default="demo/evidence", show_default=True, help="Whose sentences are drawn.")
-@click.option("--documents", "sizes", type=int, multiple=True, default=(20_000, 60_000), show_default=True)
+@click.option(
+    "--collection",
+    "folders",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="Folders with corpus.jsonl and queries.jsonl, taken whole; by default those of ../shared/data/retrieval.",
+)
+@click.option("--documents", "sizes", type=int, multiple=True, help="Draw so many documents instead.")
 @click.option("--queries", "n_queries", default=1000, show_default=True)
 @click.option("-k", "k", default=100, show_default=True)
 @click.option("--runs", "n_runs", default=5, show_default=True)
-def main(dataset: str, sizes: Sequence[int], n_queries: int, k: int, n_runs: int) -> None:
-    """Compare BM25 with its peers on corpora of several sizes."""
+@click.option("--whole-only", is_flag=True, help="Raw text to run file alone, without Pyserini.")
+def main(
+    folders: Sequence[Path], sizes: Sequence[int], n_queries: int, k: int, n_runs: int, whole_only: bool
+) -> None:  # fmt: skip
+    """Compare BM25 with its peers."""
     missing = [name for name in ("bm25s", "numba", "tantivy", "pyserini") if find_spec(name) is None]
     notes = [f"Not installed here and left out: {', '.join(missing)}."] if missing else []
+    found = folders or ([] if sizes else collections_beside())
+    all_texts: list[Texts] = [real_texts(found, n_queries)] if found else []
+    all_texts += [drawn_texts(n_documents, n_queries) for n_documents in sizes or ([] if found else (20_000, 60_000))]
     # Pyserini comes last: a Java machine, once started, stays in the process, and its threads take part in every race.
-    for peers in [against_python, *([against_lucene] if find_spec("pyserini") else [])]:
-        for n_documents in sizes:
-            corpus = corpus_of(dataset, n_documents)
-            texts = queries_of(corpus, n_queries)
-            task = Task(corpus, [Query(f"q{number}", text) for number, text in enumerate(texts)], k)
-            for what, candidates in peers(task).items():
-                title = f"{what}: {n_documents} documents, {n_queries} queries, k = {k}"
+    peers = [against_raw_text] if whole_only else [against_python, *([against_lucene] if find_spec("pyserini") else [])]
+    for against in peers:
+        for texts in all_texts:
+            task = Task(texts.corpus, texts.queries, k)
+            for what, candidates in against(task).items():
+                title = (
+                    f"{what}: {texts.name}; {len(task.corpus)} documents ({texts.n_bytes / 1e6:.1f} MB), "
+                    f"{len(task.queries)} queries, k = {k}"
+                )
                 click.echo(ratio_table(title, seconds_in_turns(candidates, n_runs), notes).render("markdown"))
 
 

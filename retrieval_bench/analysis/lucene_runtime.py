@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from bench_core.errors import UserError
 
@@ -84,30 +82,6 @@ def start_lucene() -> None:
 
     # Lucene warns at every start that a faster way to read files needs a newer Lucene; that is no news to a user.
     autoclass("java.util.logging.Logger").getLogger("").setLevel(autoclass("java.util.logging.Level").SEVERE)
-
-
-def lucene_english_terms() -> Callable[[str], list[str]]:
-    """The function from a text to its terms that Pyserini indexes and searches with by default.
-
-    Raises:
-        UserError: see `start_lucene`.
-    """
-    start_lucene()
-    from pyserini.analysis import JDefaultEnglishAnalyzer
-
-    return terms_function(JDefaultEnglishAnalyzer.newDefaultInstance())
-
-
-def terms_function(analyzer: Any) -> Callable[[str], list[str]]:
-    """The function from a text to its terms that a Java analyzer stands for."""
-    from pyserini.analysis import JAnalyzerUtils
-
-    def terms(text: str) -> list[str]:
-        # One string crosses from Java instead of one a term. No analyzer here leaves a space in a term.
-        listed = str(JAnalyzerUtils.analyze(analyzer, text).toString())[1:-1]
-        return listed.split(", ") if listed else []
-
-    return terms
 
 
 def _find_java() -> JavaRuntime | None:

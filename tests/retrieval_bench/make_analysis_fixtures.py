@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, product, takewhile
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -26,7 +27,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from bench_core.identity import content_hash  # noqa: E402
 from bench_core.jsonl import read_lines  # noqa: E402
-from retrieval_bench.analysis import lucene_runtime  # noqa: E402
+from retrieval_bench.analysis.lucene_runtime import start_lucene  # noqa: E402
 from retrieval_bench.datasets.records import read_corpus, read_queries  # noqa: E402
 
 Terms = Callable[[str], list[str]]
@@ -242,6 +243,26 @@ def in_blocks(terms: Terms, texts: Sequence[str]) -> Iterator[list[str]]:
             yield list(takewhile(_SENTINEL.__ne__, found))
 
 
+def lucene_english_terms() -> Terms:
+    """The function from a text to its terms that Pyserini indexes and searches with by default."""
+    start_lucene()
+    from pyserini.analysis import JDefaultEnglishAnalyzer
+
+    return terms_function(JDefaultEnglishAnalyzer.newDefaultInstance())
+
+
+def terms_function(analyzer: Any) -> Terms:
+    """The function from a text to its terms that a Java analyzer stands for."""
+    from pyserini.analysis import JAnalyzerUtils
+
+    def terms(text: str) -> list[str]:
+        # One string crosses from Java instead of one a term. No analyzer here leaves a space in a term.
+        listed = str(JAnalyzerUtils.analyze(analyzer, text).toString())[1:-1]
+        return listed.split(", ") if listed else []
+
+    return terms
+
+
 def class_rows() -> Iterator[str]:
     """The table of classes: each code point is of the class whose representative it behaves like in every probe.
 
@@ -252,7 +273,7 @@ def class_rows() -> Iterator[str]:
 
     no_stop_words = autoclass("org.apache.lucene.analysis.CharArraySet").EMPTY_SET
     analyzer = autoclass("org.apache.lucene.analysis.standard.StandardAnalyzer")(no_stop_words)
-    words = lucene_runtime.terms_function(analyzer)  # StandardTokenizer and lower-casing alone
+    words = terms_function(analyzer)  # StandardTokenizer and lower-casing alone
 
     def behaviours(characters: Sequence[str]) -> list[tuple[tuple[int, ...], ...]]:
         by_probe = []
@@ -278,7 +299,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("tokens", "classes"))
     what = parser.parse_args().what
-    terms = lucene_runtime.lucene_english_terms()
+    terms = lucene_english_terms()
     if what == "classes":
         CLASSES_PATH.write_text("".join(class_rows()), "utf-8")
         return

@@ -30,8 +30,9 @@ def fixtures() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def lucene() -> Callable[[str], list[str]]:
-    return lucene_runtime.lucene_english_terms()
+def lucene(fixtures: ModuleType) -> Callable[[str], list[str]]:
+    terms: Callable[[str], list[str]] = fixtures.lucene_english_terms()
+    return terms
 
 
 @pytest.mark.slow

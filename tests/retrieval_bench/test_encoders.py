@@ -303,6 +303,27 @@ def test_the_last_token_of_a_rule_is_looked_up_and_put_where_it_is_missing(folde
     assert "pools </s>" in _used(create_encoder(str(folders["mistral"]), options)).notes()[0]
 
 
+def test_the_last_token_of_every_model_of_the_registry_is_looked_up(folders, tmp_path):
+    """A tokenizer that has it and does not put it last gets it there; one that lacks it stops the first text."""
+    from tokenizers import Tokenizer
+
+    entries = [entry for entry in registry().models if entry.pooling == "last"]
+    tokens = {entry.last_token for entry in entries} - {"</s>"}
+    folder = shutil.copytree(folders["mistral"], tmp_path / "has-them")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_special_tokens(sorted(tokens))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for entry in entries:
+        options = EncoderOptions(rules=entry.key, max_length=20)
+        made = create_encoder(str(folder), options)
+        (ids,) = made._model._tokens(made._model.text_tokenizer, ["gout"], "document")["input_ids"]
+        assert ids[-1] == tokenizer.token_to_id(entry.last_token), entry.key
+        assert f"pools {entry.last_token}" in made.notes()[0]
+        if entry.last_token in tokens:
+            with pytest.raises(UserError, match="has no token"):
+                create_encoder(str(folders["mistral"]), options).lengths(TEXTS)
+
+
 def test_an_end_token_asked_for_in_one_of_two_files_is_there(folders, tmp_path):
     """As of e5-mistral under transformers 5, which follows tokenizer.json alone."""
     folder = Path(shutil.copytree(folders["mistral"], tmp_path / "asks"))
