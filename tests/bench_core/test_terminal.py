@@ -158,3 +158,10 @@ def test_columns_are_chosen_by_their_names_in_csv():
 def test_a_chosen_column_is_shown_though_it_says_nothing():
     table = Table("t", [Column("a", "a"), Column("b", "bees", optional=True)], [["x", 0]])
     assert "bees" in table.with_columns(["a", "b"]).render("rich")
+
+
+def test_many_rows_are_aligned_and_characters_that_take_two_places_too():
+    rows = [[f"n{number}", number, "急性" if number % 2 else "ab"] for number in range(2000)]
+    table = Table("t", [Column("a", "a"), Column("b", "b"), Column("c", "c")], rows)
+    lines = table.render("rich").splitlines()
+    assert len(lines) == 2003 and lines[3] == " n0         0   ab" and lines[-1] == " n1999   1999   急性"
