@@ -40,7 +40,15 @@ def is_volatile(query: exp.Query) -> bool:
 
 def reads_clock(query: exp.Query) -> bool:
     """Whether a statement asks for the day or the time."""
-    return any(True for _ in query.find_all(*_clock_nodes())) or any(True for _ in _calls_of_now(query))
+    found = (query.find_all(*_clock_nodes()), _calls_of_moments(query), _calls_of_now(query))
+    return any(True for nodes in found for _ in nodes)
+
+
+def _calls_of_moments(query: exp.Query) -> Iterator[exp.Anonymous]:
+    """NOW(), where sqlglot does not know it, as in MySQL."""
+    from sqlglot import exp
+
+    return (call for call in query.find_all(exp.Anonymous) if call.name.upper() == "NOW" and not call.expressions)
 
 
 def _calls_of_now(query: exp.Query) -> Iterator[tuple[exp.Anonymous, int]]:
@@ -71,6 +79,8 @@ def stop_clock(query: exp.Query, dialect: str, as_of: datetime.datetime) -> None
     if dialect == "sqlite":
         _stop_texts(query, as_of.astimezone(datetime.UTC).replace(tzinfo=None))
         return
+    for call in list(_calls_of_moments(query)):
+        call.replace(exp.CurrentTimestamp())
     for node in list(query.find_all(*_clock_nodes())):
         zoned = isinstance(node, exp.CurrentDate | exp.CurrentDatetime | exp.CurrentTime) and node.this is not None
         moment = as_of.astimezone(_zone(node.this) if zoned else datetime.UTC).replace(tzinfo=None)

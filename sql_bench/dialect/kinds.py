@@ -70,6 +70,7 @@ class KindRules:
         whole_division: the quotient of two whole numbers is one.
         condition: the kind of a condition's value.
         exact_averages: the mean of exact numbers is exact.
+        exact_quotients: the quotient of two whole numbers is a decimal.
         functions: the kinds of functions that sqlglot has no node of, by their names in capitals; None for that of the
             first argument.
     """
@@ -78,6 +79,7 @@ class KindRules:
     whole_division: bool = False
     condition: Kind = Kind.BOOL
     exact_averages: bool = False
+    exact_quotients: bool = False
     functions: Mapping[str, Kind | None] = field(default_factory=dict)
 
 
@@ -225,6 +227,8 @@ class Kinds:
         sides = {self._known(node.this), self._known(node.expression)}
         if self._rules.whole_division and sides <= {Kind.INT, None}:
             return Kind.INT if sides == {Kind.INT} else None
+        if self._rules.exact_quotients and sides == {Kind.INT}:
+            return Kind.NUMERIC
         return Kind.NUMERIC if Kind.NUMERIC in sides and sides <= {Kind.NUMERIC, Kind.INT} else Kind.FLOAT
 
     def _common_of(self, nodes: Iterable[exp.Expr | None]) -> Kind | None:

@@ -124,3 +124,18 @@ def trimmed(node: exp.Trim, kinds: Kinds) -> exp.Expr:
         written.set("expression", exp.Literal.string(" "))
         return written
     return node
+
+
+def joined_or_null(made_texts: frozenset[Kind]) -> Callable[[exp.Concat, Kinds], exp.Expr]:
+    """CONCAT that is NULL where one argument is."""
+
+    def joined(node: exp.Concat, kinds: Kinds) -> exp.Expr:
+        from sqlglot import exp
+
+        parts = [text_of(part, kinds, made_texts).copy() for part in node.expressions]
+        value = parts[0]
+        for part in parts[1:]:
+            value = exp.DPipe(this=value, expression=part, safe=True)
+        return exp.paren(value, copy=False)
+
+    return joined

@@ -34,7 +34,18 @@ ENGINE_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "postgres": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "true", "integer_division": "true"},
     # NULL for x / 0.
     "sqlite": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "false", "integer_division": "true"},
-    "mysql": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "false"},
+    "mysql": {
+        "ieee_floating_point_ops": "false",
+        "error_on_division_by_zero": "false",
+        "default_collation": "'NOCASE.NOACCENT'",
+    },
+    "snowflake": {"ieee_floating_point_ops": "false", "error_on_division_by_zero": "true"},
+    "tsql": {
+        "ieee_floating_point_ops": "false",
+        "error_on_division_by_zero": "true",
+        "integer_division": "true",
+        "default_collation": "'NOCASE'",
+    },
 }
 """DuckDB's own settings that make its arithmetic that of a source dialect."""
 
