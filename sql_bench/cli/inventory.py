@@ -17,7 +17,7 @@ from bench_core.results.tables import Format
 if TYPE_CHECKING:
     from bench_core.results.inventory import Kind
 
-KINDS = ("datasets", "generators", "comparators", "measures", "verdicts")
+KINDS = ("datasets", "generators", "comparators", "measures", "verdicts", "dialects")
 
 
 def _kinds(results_dir: Path) -> Sequence[Kind]:
@@ -28,7 +28,7 @@ def _kinds(results_dir: Path) -> Sequence[Kind]:
 
 list_command = make_list_command(KINDS, _kinds)
 show = show_command(
-    _kinds, "a dataset, a mirror, a stage with its arguments, a measure, a verdict, a class of yours, a run"
+    _kinds, "a dataset, a mirror, a stage with its arguments, a measure, a verdict, a dialect, a class of yours, a run"
 )
 runs = runs_group("sql")
 

@@ -16,6 +16,7 @@ from sql_bench.datasets.dataset import SOURCES, SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror, open_mirror
 from sql_bench.pipeline.bench import KIND
+from sql_bench.reports.dialects import dialects_kind
 from sql_bench.reports.glossary import measures_kind, verdicts_kind
 from sql_bench.testing import ComparatorContract, DatasetSourceContract, GeneratorContract
 from sql_bench.types import IdentifierRule, SqlGenerator
@@ -43,6 +44,7 @@ def contract_families() -> Sequence[FamilyWords]:
 def kinds(results_dir: Path) -> Sequence[Kind]:
     """All that can be named, in the order of `list`; mirrors and run folders are shown and not listed."""
     return (
+        dialects_kind(),  # before the families: `dialect:sqlite` reads like a class in a module
         *half_kinds(stage_families(), SOURCES, load_dataset, _dataset_details),
         measures_kind(),
         verdicts_kind(),

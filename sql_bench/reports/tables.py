@@ -13,6 +13,7 @@ from sql_bench.pipeline.bench import Bench
 from sql_bench.pipeline.execute import execute_golds
 from sql_bench.pipeline.executions import gold_item
 from sql_bench.pipeline.stored_verdicts import verdicts_of
+from sql_bench.reports.dialects import dialect_note
 from sql_bench.scoring.metrics import EX, EX_NON_TRIVIAL, EX_UPPER, tally
 from sql_bench.types import Outcome, VerdictKind
 
@@ -127,6 +128,9 @@ def _notes_on(system: ItemScores) -> list[str]:
             f"{dataset}: rejected by BigQuery counts statements that ran here and that BigQuery would reject "
             "(complaints are in verdicts.jsonl)."
         )
+    dialect = dialect_note(system)
+    if dialect is not None:
+        notes.append(dialect)
     unanswered = system.counts["unanswered"]
     if unanswered:
         notes.append(

@@ -59,6 +59,14 @@ def test_every_name_that_is_listed_is_shown(here):
 @pytest.mark.parametrize(
     ("name", "key", "value"),
     [
+        ("dialect:postgres", "verified on", "PostgreSQL 15.18"),
+        ("dialect:mysql", "verified on", "no engine"),
+        (
+            "dialect:trino",
+            "what",
+            "trino has no list of functions: what sqlglot translates runs, and nothing is verified.",
+        ),
+        ("sqlite", "kind", "dialect"),
         ("answer", "argument relative_tolerance", "1e-06"),
         ("answer,text_case=ignore", "description.text_case", "ignore"),
         ("replay", "argument path", "a text"),
