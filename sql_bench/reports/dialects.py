@@ -1,4 +1,4 @@
-"""What is said of a dialect: in `list` and `show`, and below a table of systems that wrote it."""
+"""Words about a dialect: in `list` and `show`, and below a table of systems that wrote it."""
 
 from __future__ import annotations
 
