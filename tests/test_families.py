@@ -192,6 +192,66 @@ def test_a_class_of_the_other_half_is_sent_there(half, other, command, tmp_path)
     assert f"({other} doctor checks classes of {other})" in done.output
 
 
+LENGTHS = """
+from retrieval_bench.rerankers.base import RerankerBase
+
+
+class Lengths(RerankerBase):
+    def rerank(self, batch):
+        return [[len(found.text) for found in asked.documents] for asked in batch]
+"""
+LENIENT = """
+from sql_bench.comparators.base import ComparatorBase
+from sql_bench.types import Verdict, VerdictKind
+
+
+class Lenient(ComparatorBase):
+    def compare(self, gold, predicted, question):
+        return Verdict(VerdictKind.CORRECT)
+"""
+
+
+@pytest.mark.parametrize(
+    ("half", "source", "name"), [("retrieval-bench", LENGTHS, "Lengths"), ("sql-bench", LENIENT, "Lenient")]
+)
+def test_doctor_and_show_say_that_a_class_does_not_state_where_text_goes(half, source, name, tmp_path):
+    (tmp_path / "mine.py").write_text(source)
+    (tmp_path / "stated.py").write_text(source.replace("Base):\n", "Base):\n    is_remote = False\n"))
+    silent = (
+        f"mine.py:{name} does not say whether it sends text to another machine, and is refused on credentialed data"
+    )
+    for command in ("doctor", "show"):
+        assert silent in CliRunner().invoke(HALVES[half], [command, f"{tmp_path}/mine.py:{name}"]).output
+        said = CliRunner().invoke(HALVES[half], [command, f"{tmp_path}/stated.py:{name}"]).output
+        assert "does not say" not in said
+    assert "no (is_remote = False)" in said
+
+
+def test_a_point_that_fails_names_the_classs_file(tmp_path):
+    (tmp_path / "mine.py").write_text(LENIENT)
+    done = CliRunner().invoke(HALVES["sql-bench"], ["doctor", f"{tmp_path}/mine.py:Lenient", "--format", "json"])
+    failures = {row["point"]: row["failure"] for row in json.loads(done.stdout)["rows"] if row["state"] == "fails"}
+    assert set(failures) == {"nothing is wrong where gold has rows", "other rows are wrong"} and done.exit_code == 1
+    assert all(text.startswith(f"{tmp_path}/mine.py, line 6: Lenient: ") for text in failures.values())
+
+
+@pytest.mark.parametrize(
+    ("half", "field", "problem"),
+    [
+        ("retrieval-bench", "k: many", "dataset.yaml, line 1: k: Input should be a valid integer"),
+        ("sql-bench", "dialect: klingon", "dataset.yaml: there is no SQL dialect 'klingon'"),
+        ("retrieval-bench", "tsak: x", "dataset.yaml, line 1: there is no field tsak (did you mean task?)"),
+        ("sql-bench", "dialekt: x", "dataset.yaml, line 1: there is no field dialekt (did you mean dialect?)"),
+    ],
+)
+def test_doctor_checks_a_folder(half, field, problem, tmp_path):
+    (tmp_path / "dataset.yaml").write_text(f"{field}\n")
+    for given in (["-d", f"dir:{tmp_path}"], [f"dir:{tmp_path}"]):
+        done = CliRunner().invoke(HALVES[half], ["doctor", *given, "--format", "json"])
+        failures = [row["failure"] for row in json.loads(done.stdout)["rows"]]
+        assert done.exit_code == 1 and any(problem in text for text in failures), failures
+
+
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_a_class_that_derives_from_nothing_has_all_members(family, tmp_path):
     (tmp_path / "mine.py").write_text(DUCK_TYPED[family.group])
