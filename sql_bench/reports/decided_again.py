@@ -69,7 +69,7 @@ class Decider:
         if not isinstance(self._comparator, AnswerComparator):
             rules = (
                 f"{self._name} decides by rules of its own; its words: {best.detail or 'none'}.",
-                "Results are held against each other here as bags of rows, with the values of the comparator answer.",
+                "Results are held against each other here as bags of rows; numbers agree only if they are equal.",
             )
             held = self._plainly(evidence, answer.evidence, answer.question)
             return Decision(gold, best, held, rules, doubts)
@@ -79,7 +79,7 @@ class Decider:
         return Decision(gold, best, _held(match, best), tuple(applied), doubts)
 
     def _plainly(self, gold: Evidence, predicted: Evidence, question: Question) -> Compared:
-        plain = AnswerComparator()
+        plain = AnswerComparator(relative_tolerance=0.0)
         written = (Evidence(gold.as_written), Evidence(predicted.as_written))
         return compared(plain.matches(*written, question)[0], MOST_SHOWN)
 

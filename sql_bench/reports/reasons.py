@@ -12,6 +12,9 @@ from sql_bench.types import Difference, Verdict, VerdictKind
 def reasons(verdict: Verdict, compared: Compared) -> list[str]:
     """What is to be said of a comparison that did not end in `correct`, what matters most first."""
     found = list(_all(verdict, compared))
+    moved = any(pair.predicted not in (None, pair.gold) for pair in compared.columns)
+    if verdict.kind is VerdictKind.WRONG and verdict.difference is not Difference.ORDER_ONLY and moved and not found:
+        found.append("The rows are gold's, but the columns stand in another order, which counts for this comparator.")
     if verdict.detail and verdict.kind is not VerdictKind.UNDETERMINED:
         detail = verdict.detail
         found.append(f"The comparator says: {detail}." if found else f"{detail[0].upper()}{detail[1:]}.")

@@ -171,3 +171,15 @@ def test_what_has_changed_since_is_said(folder, tmp_path):
     result = invoke("explain", "right", "-d", f"dir:{copy}", "--results", copy / "results")
     assert "this line is damaged" in result.stderr
     assert RunFolder(executions.parent).read() is not None
+
+
+@pytest.mark.slow
+def test_results_of_the_version_before_are_explained_and_left_as_they_are(tmp_path):
+    older = shutil.copytree(Path(__file__).parents[1] / "fixtures" / "results-0.1", tmp_path / "results")
+    before = {path: path.read_bytes() for path in older.rglob("*") if path.is_file()}
+    said = " ".join(invoke("explain", "D16.1", "-c", "answer", "--results", older).stdout.split())
+    assert "An earlier version of the suite wrote the verdict" in said
+    assert "Values of n_variants differ (gold has 39, the prediction 40 for frequency_class common)" in said
+    exact = " ".join(invoke("explain", "D12.1", "-c", "exact", "--results", older).stdout.split())
+    assert "but the columns stand in another order" in exact and "exact decides by rules of its own" in exact
+    assert {path: path.read_bytes() for path in older.rglob("*") if path.is_file()} == before
