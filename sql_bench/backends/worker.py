@@ -168,6 +168,10 @@ class _Serving:
             self._engine.check(translation.sql)
         except Rejected as rejected:
             outcome, message = rejected.outcome, rejected.message
+        except (RecursionError, MemoryError, DatabaseFailed, EngineBroken):
+            raise
+        except Exception as error:  # of sqlglot's, on a form that it reads and cannot write: not the statement's fault
+            outcome, message = Outcome.UNTRANSLATABLE, f"the translation failed ({type(error).__name__})"
         executed_sql = translation.sql if translation is not None else None
         result = ExecutionResult(
             outcome, message=message, executed_sql=executed_sql, shape=shape, complaints=complaints

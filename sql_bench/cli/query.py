@@ -36,15 +36,16 @@ def query(sql: str, dataset: str | None, dialect: str | None, form: Format, **da
     from sql_bench.pipeline.workbench import DatabaseChoice, open_backend
     from sql_bench.reports.query import query_table
 
-    choice = DatabaseChoice(**database)
+    choice, as_of = DatabaseChoice(**database), None
     if dialect:
         check_dialect(dialect)
     if dataset:
         loaded = load_dataset(dataset)
         opened, own_dialect = mirror_of(loaded, choice.mirror_path, choice.mirrors_dir, say, say), loaded.card.dialect
+        as_of = loaded.card.as_of
     elif choice.mirror_path:
         opened, own_dialect = open_mirror(choice.mirror_path), "duckdb"
     else:
         raise UserError("Give --dataset NAME or --mirror FILE to say what the statement is run on.")
-    with open_backend(opened, dialect or own_dialect) as backend:
+    with open_backend(opened, dialect or own_dialect, as_of) as backend:
         print_table(query_table(sql, backend, choice.limits), form)

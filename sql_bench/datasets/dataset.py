@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,9 +32,10 @@ class SqlCard:
         dialect: sqlglot's name of the dialect that gold SQL is written in and that models are asked for.
         access: text of a `credentialed` dataset may not leave the machine unless the user says so.
         rules: what comparing its results depends on: identifier columns, safety limits.
+        as_of: the instant, with a zone, that its CURRENT_DATE and its kin stand for; None: the day of the first run.
 
     Raises:
-        UserError: a field holds something else, or a dialect that sqlglot does not know.
+        UserError: a field holds something else, a dialect that sqlglot does not know, or a time without a zone.
     """
 
     dataset_id: str
@@ -42,10 +44,16 @@ class SqlCard:
     licence: str = ""
     access: Access = "public"
     rules: ComparisonRules = field(default_factory=ComparisonRules)
+    as_of: datetime.datetime | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_dialect(self.dialect, of=self.dataset_id)
+        if self.as_of is not None and self.as_of.tzinfo is None:
+            raise UserError(
+                f"{self.dataset_id}: as_of is {self.as_of!r}; give a datetime.datetime with a time zone, such as "
+                "datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)."
+            )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ each right, or null where the database cannot answer), optionally `answer`; ever
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,16 @@ class DatasetFile(BaseModel):
     access: Access = "public"
     identifiers: Identifiers | None = None
     safety_limits: tuple[int, ...] = ()
+    as_of: datetime.datetime | datetime.date | None = None
+
+    @property
+    def moment(self) -> datetime.datetime | None:
+        """`as_of` as an instant: a day is its first moment, and a time without a zone one of UTC."""
+        if self.as_of is None:
+            return None
+        if not isinstance(self.as_of, datetime.datetime):
+            return datetime.datetime.combine(self.as_of, datetime.time(), datetime.UTC)
+        return self.as_of if self.as_of.tzinfo is not None else self.as_of.replace(tzinfo=datetime.UTC)
 
 
 class FolderDatasets(DatasetSourceBase):
@@ -86,7 +97,7 @@ def dataset_of_folder(folder: Path, dataset_id: str, dialect: str = "") -> SqlDa
         raise BadFile(declared_path, str(error).rstrip(".")) from error
     tables_dir, schema_path = folder / "tables", folder / "schema.yaml"
     return SqlDataset(
-        SqlCard(dataset_id, declared.title, chosen, declared.licence, declared.access, rules),
+        SqlCard(dataset_id, declared.title, chosen, declared.licence, declared.access, rules, declared.moment),
         read_questions=lambda: read_questions(folder / QUESTIONS, chosen, rules),
         tables_dir=tables_dir if tables_dir.is_dir() else None,
         schema_path=schema_path if schema_path.exists() else None,

@@ -16,6 +16,7 @@ from sql_bench.dialect import bigquery, postgres
 from sql_bench.dialect.aggregates import count_conditions
 from sql_bench.dialect.clock import stop_clock
 from sql_bench.dialect.lists import LISTED
+from sql_bench.dialect.named_clocks import as_clocks
 from sql_bench.dialect.names import Names
 from sql_bench.dialect.schema import Schema, point_at_mirror, table_references
 from sql_bench.dialect.variants import SortKeys, as_variant, within_tie
@@ -89,6 +90,7 @@ def parse(sql: str, dialect: str) -> exp.Query:
     except TokenError as error:
         raise Rejected(Outcome.INVALID_SQL, f"syntax error: {str(error).splitlines()[0]}") from None
     query = guard.check_tree(statements)
+    as_clocks(query)
     if dialect == "bigquery":
         known_names(_BIGQUERY_NAMES).check(written, "BigQuery")
     elif dialect in LISTED:

@@ -15,6 +15,7 @@ from bench_core.runs.reporter import Reporter
 from sql_bench.databases.view import MirrorView
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.mirror.mirror import Mirror
+from sql_bench.pipeline.as_of import AsOf
 from sql_bench.types import Limits, SqlBackend
 
 KIND = "sql"
@@ -32,6 +33,7 @@ class Bench:
     Attributes:
         backend: runs statements in the dataset's dialect.
         open_backend: a further backend over the same tables, for statements in another dialect.
+        as_of: where the clock of all of them stands.
     """
 
     dataset: SqlDataset
@@ -41,6 +43,7 @@ class Bench:
     results_dir: Path
     tell: Reporter
     open_backend: Callable[[str], SqlBackend]
+    as_of: AsOf
     permission: Permission = NO_PERMISSION
 
     @property

@@ -83,4 +83,6 @@ def _execute(
         bench.tell.made(f"{what}: {n_made} results.")
     else:
         bench.tell(f"{what}: executed already, skipped.")
+    if executions.n_reading_clock:
+        bench.tell.always(f"{what}: {executions.n_reading_clock} statements ask for the time; it is {bench.as_of}.")
     return executions

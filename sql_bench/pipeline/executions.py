@@ -149,6 +149,12 @@ class Executions:
         """Whether the statements were run, from the dialect they are in, by what this identity describes."""
         return all(canonical_json(self._identity.get(name)) == canonical_json(value) for name, value in engine.items())
 
+    @property
+    def n_reading_clock(self) -> int:
+        """How many statements ask for the day or the time."""
+        written = (ran for (_, variant), ran in self._stored.values() if variant == _WRITTEN)
+        return sum(ran.result.shape is not None and ran.result.shape.reads_clock for ran in written)
+
     def content_sha256(self) -> str:
         """A hash of all results, without the seconds they took."""
         return content_hash(

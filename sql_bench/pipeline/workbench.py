@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from sql_bench.databases.mirrors import forget, mirror_of
 from sql_bench.datasets.dataset import SqlDataset, load_dataset
 from sql_bench.generators.base import GENERATORS
 from sql_bench.mirror.mirror import Mirror
+from sql_bench.pipeline.as_of import as_of_run
 from sql_bench.pipeline.bench import KIND, Bench
 from sql_bench.pipeline.generate import System
 from sql_bench.pipeline.run import run_system
@@ -76,28 +78,33 @@ def open_bench(
     with readable_by_its_owner_only(dataset.card.access):
         mirror = mirror_of(dataset, choice.mirror_path, choice.mirrors_dir, tell, tell.always)
         is_own = choice.mirror_path is None
+        as_of = as_of_run(dataset.card, results_dir / KIND, tell.always)
         opened: list[DuckDbBackend] = []
 
         def backend_for(dialect: str) -> DuckDbBackend:
-            opened.append(open_backend(mirror, dialect, is_own=is_own))
+            opened.append(open_backend(mirror, dialect, as_of.moment, is_own=is_own))
             return opened[-1]
 
         with backend_for(dataset.card.dialect) as backend:
             try:
-                yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell, backend_for, permission)
+                yield Bench(dataset, mirror, backend, choice.limits, results_dir, tell, backend_for, as_of, permission)
             finally:
                 if is_own and any(backend.found_damage for backend in opened):
                     forget(mirror)
 
 
-def open_backend(mirror: Mirror, dialect: str, is_own: bool = False) -> DuckDbBackend:
+def open_backend(
+    mirror: Mirror, dialect: str, as_of: datetime.datetime | None = None, *, is_own: bool = False
+) -> DuckDbBackend:
     """The guarded DuckDB of a mirror.
 
     Args:
+        as_of: where its clock stands; None: it goes.
         is_own: it is made of the dataset's own tables, when they are first needed.
     """
     remedy = "the next run imports its tables again" if is_own else IMPORT_AGAIN
-    return DuckDbBackend(mirror.path, dialect, content=ExpectedContent(mirror.sha256, mirror.is_stamped), remedy=remedy)
+    content = ExpectedContent(mirror.sha256, mirror.is_stamped)
+    return DuckDbBackend(mirror.path, dialect, content=content, remedy=remedy, as_of=as_of)
 
 
 def make_systems(

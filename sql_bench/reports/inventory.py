@@ -80,6 +80,7 @@ def _dataset_details(dataset: SqlDataset) -> Details:
         ("with gold SQL", answerable),
         ("identifiers", _identifiers(rules.identifiers)),
         ("safety limits", sorted(rules.safety_limits)),
+        ("clock stands at", card.as_of.isoformat() if card.as_of else "the day of the first run"),
         ("predictions", ", ".join(dataset.predictions) or "none"),
         ("tables", dataset.tables_dir.name if dataset.tables_dir else "none: give a mirror by --mirror"),
         *dataset.identity.items(),

@@ -91,3 +91,38 @@ def test_a_time_without_a_zone_is_no_instant(mirror):
 def test_the_shape_tells_of_chance_and_clock(sql, dialect, volatile, reads_clock):
     shape = shape_of(parse(sql, dialect), dialect)
     assert (shape.volatile, shape.reads_clock) == (volatile, reads_clock)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("mysql", "SELECT NOW(), NOW(6), CURDATE(), UTC_TIMESTAMP()"),
+        ("duckdb", "SELECT now(), get_current_timestamp(), transaction_timestamp(), current_localtime(), today()"),
+        ("postgres", "SELECT transaction_timestamp(), now(), localtimestamp"),
+        ("tsql", "SELECT GETDATE(), GETUTCDATE(), SYSUTCDATETIME()"),
+    ],
+)
+def test_no_dialect_has_a_clock_that_goes(mirror, dialect, sql):
+    with DuckDbBackend(mirror, dialect, as_of=AS_OF) as backend:
+        result = backend.execute(sql, LIMITS)
+    assert result.outcome is Outcome.OK, result.message
+    assert result.shape.reads_clock
+    for value in result.rows[0]:
+        assert value in (AS_OF, AS_OF.replace(tzinfo=None), AS_OF.date(), AS_OF.time()), value
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "duckdb"])
+def test_an_age_is_that_of_the_run(mirror, dialect):
+    with DuckDbBackend(mirror, dialect, as_of=AS_OF) as backend:
+        result = backend.execute("SELECT EXTRACT(YEAR FROM age(d)), age(DATE '2021-06-30', d) = age(d) FROM t", LIMITS)
+    assert result.rows == ((5, False),), result.message
+    assert result.shape.reads_clock
+
+
+def test_what_the_translation_cannot_write_is_no_fault_of_the_statement(mirror, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # nothing of the user's environment reaches a session
+    with DuckDbBackend(mirror, "mysql", as_of=AS_OF) as backend:
+        assert backend.execute("SELECT DATE() FROM t", LIMITS).outcome is Outcome.UNTRANSLATABLE
+    with DuckDbBackend(mirror, "duckdb") as backend:
+        noon = backend.execute("SELECT CAST(TIMESTAMPTZ '2021-06-30 12:00:00+00' AS VARCHAR)", LIMITS)
+    assert noon.rows == (("2021-06-30 12:00:00+00",),)
