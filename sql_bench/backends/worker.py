@@ -31,7 +31,7 @@ from sql_bench.backends.duckdb_engine import (
     ExpectedContent,
 )
 from sql_bench.backends.frames import read_frame, write_frame
-from sql_bench.dialect.bigquery_arrays import as_result
+from sql_bench.dialect.bigquery_results import as_result
 from sql_bench.dialect.lists import LISTED
 from sql_bench.dialect.statement import shape_of
 from sql_bench.dialect.static_check import bigquery_complaints

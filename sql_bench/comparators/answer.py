@@ -14,8 +14,8 @@ from sql_bench.comparators.limits import Reading, Unordered, ignored_limits, rea
 from sql_bench.comparators.match import Match
 from sql_bench.comparators.matching import BudgetSpent
 from sql_bench.comparators.members import MemberOrder, Members
-from sql_bench.comparators.sides import Side, read_side
-from sql_bench.types import Difference, Evidence, ExecutionResult, Question, Variant, Verdict, VerdictKind
+from sql_bench.comparators.sides import Side, read_side, same_statement
+from sql_bench.types import Difference, Evidence, Question, Variant, Verdict, VerdictKind
 
 
 class AnswerComparator(ComparatorBase):
@@ -80,7 +80,7 @@ class AnswerComparator(ComparatorBase):
 
     def compare(self, gold: Evidence, predicted: Evidence, question: Question) -> Verdict:
         """See `sql_bench.types.Comparator`."""
-        if _same_statement(gold.as_written, predicted.as_written):
+        if same_statement(gold.as_written, predicted.as_written):
             return Verdict(
                 VerdictKind.CORRECT, figures=_figures(rows=True, as_set=True, any_order=True, n_extra_columns=0)
             )
@@ -166,14 +166,6 @@ class AnswerComparator(ComparatorBase):
 
 _MEMBERS_IN_ANOTHER_ORDER = "the members of a list or text in another order than gold asks for"
 _MEMBERS_IN_NO_ORDER = "gold asks for an order of the members of a list or text, and the prediction for none"
-
-
-def _same_statement(gold: ExecutionResult, predicted: ExecutionResult) -> bool:
-    return (
-        gold.shape is not None
-        and predicted.shape is not None
-        and gold.shape.canonical_sql == predicted.shape.canonical_sql
-    )
 
 
 def _figures(rows: bool, as_set: bool, any_order: bool, n_extra_columns: int) -> dict[str, float]:

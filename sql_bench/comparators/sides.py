@@ -116,6 +116,16 @@ def _keys(result: ExecutionResult) -> Sequence[Row] | None:
     return keys if keys is not None and len(keys) == len(result.rows) else None
 
 
+def same_statement(one: ExecutionResult, other: ExecutionResult) -> bool:
+    """Whether two results are of one statement: one text when it is written out again, and one that ran.
+
+    The first alone is not enough: sqlglot writes `CAST(x AS NUMERIC(10, 2))` without its digits in BigQuery's dialect.
+    """
+    if one.shape is None or other.shape is None:
+        return False
+    return one.shape.canonical_sql == other.shape.canonical_sql and one.executed_sql == other.executed_sql
+
+
 def ranks(keys: Sequence[Row]) -> list[int]:
     """The place of each row's key among the distinct keys, in the order in which they come."""
     place_of: dict[Hashable, int] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sql_bench.dialect.bigquery_strings import error_call
 from sql_bench.dialect.duckdb_text import duckdb_expression
 from sql_bench.dialect.kinds import Kind, Kinds
 from sql_bench.guard.rejected import Rejected, untranslatable
-from sql_bench.types import Column, Outcome, Row
+from sql_bench.types import Outcome
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -130,23 +129,3 @@ def _whole_number(node: object) -> int | None:
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal):
         return -int(node.this.name)
     return int(node.name) if isinstance(node, exp.Literal) and node.name.isdecimal() else None
-
-
-def as_result(columns: Sequence[Column], rows: Iterable[Row]) -> list[Row]:
-    """The rows as BigQuery writes a result: https://cloud.google.com/bigquery/docs/arrays#arrays_and_nulls.
-
-    A NULL array leaves a query as an empty one.
-
-    Raises:
-        Rejected: invalid_sql, for an array with a NULL in it.
-    """
-    arrays = {place for place, column in enumerate(columns) if column.type.endswith("[]")}
-    written = list(rows)
-    for number, row in enumerate(written if arrays else ()):
-        for place in arrays:
-            cell = row[place]
-            if isinstance(cell, list) and None in cell:
-                raise Rejected(Outcome.INVALID_SQL, f"the array of column {place + 1} cannot have a NULL in it")
-        if any(row[place] is None for place in arrays):
-            written[number] = tuple([] if cell is None and place in arrays else cell for place, cell in enumerate(row))
-    return written

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sql_bench.dialect import bigquery, postgres
 from sql_bench.dialect.aggregates import count_conditions
 from sql_bench.dialect.clock import stop_clock
+from sql_bench.dialect.dropped import refuse_dropped
 from sql_bench.dialect.lists import LISTED
 from sql_bench.dialect.named_clocks import as_clocks
 from sql_bench.dialect.names import Names
@@ -149,6 +150,7 @@ def translate(
     from sqlglot.errors import UnsupportedError
 
     references = table_references(query, schema)
+    refuse_dropped(query, dialect)
     if dialect != "duckdb":
         _refuse_row_numbers(query, dialect, schema)
     query, sort_keys = as_variant(query, variant, reach)

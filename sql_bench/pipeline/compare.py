@@ -13,6 +13,7 @@ from bench_core.results.scores import ItemScores, by_label, content_of
 from bench_core.runs.manifest import slug
 from bench_core.runs.reporter import Reporter
 from sql_bench.comparators.limits import ignored_limits
+from sql_bench.comparators.sides import same_statement
 from sql_bench.datasets.dataset import SqlDataset
 from sql_bench.pipeline.executions import Executions, gold_item
 from sql_bench.pipeline.older_verdicts import questions_hash_of_format_2
@@ -174,8 +175,7 @@ class PairVerdicts:
         """The comparator's decision; a gold that draws lots decides on itself alone (docs/rules/comparing.md C7)."""
         if gold.as_written.shape is None or not gold.as_written.shape.volatile:
             return self._comparator.compare(gold, predicted, question)
-        shape = predicted.as_written.shape
-        is_same = shape is not None and gold.as_written.shape.canonical_sql == shape.canonical_sql
+        is_same = same_statement(gold.as_written, predicted.as_written)
         return self._comparator.compare(gold, gold, question) if is_same else _BY_CHANCE
 
 

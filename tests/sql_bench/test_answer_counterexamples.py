@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -141,3 +141,12 @@ def test_both_counts_are_there_where_no_order_was_asked_for() -> None:
     )
     figures = AnswerComparator().compare(gold, predicted, Question("q", "Which?")).figures
     assert (figures["any_order"], figures["set"]) == (1.0, 0.0)
+
+
+def test_statements_of_one_text_that_ran_otherwise_are_not_the_same() -> None:
+    gold, other = Result("x", rows("a")).evidence("gold"), Result("x", rows("b")).evidence("other")
+    question, shape = Question("q", "Which?"), gold.as_written.shape
+    same = Evidence(replace(other.as_written, shape=shape))
+    assert AnswerComparator().compare(gold, same, question).kind is CORRECT
+    ran = Evidence(replace(other.as_written, shape=shape, executed_sql="SELECT CAST(x AS DECIMAL(10, 2))"))
+    assert AnswerComparator().compare(gold, ran, question).difference is Difference.VALUES

@@ -121,7 +121,7 @@ def test_an_age_is_that_of_the_run(mirror, dialect):
 
 def test_what_the_translation_cannot_write_is_no_fault_of_the_statement(mirror, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")  # nothing of the user's environment reaches a session
-    with DuckDbBackend(mirror, "mysql", as_of=AS_OF) as backend:
+    with DuckDbBackend(mirror, "duckdb", as_of=AS_OF) as backend:
         assert backend.execute("SELECT DATE() FROM t", LIMITS).outcome is Outcome.UNTRANSLATABLE
     with DuckDbBackend(mirror, "duckdb") as backend:
         noon = backend.execute("SELECT CAST(TIMESTAMPTZ '2021-06-30 12:00:00+00' AS VARCHAR)", LIMITS)
