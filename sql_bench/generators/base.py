@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 
 from bench_core.identity import Json
+from bench_core.llm.chat import ChatResponse, NoAnswer
 from bench_core.plugins.protocols import Contract
 from bench_core.plugins.registry import Family
 from bench_core.plugins.returns import Returned, json_object, kind_of, some_text, text
@@ -22,8 +24,10 @@ class SqlGeneratorBase(StageBase):
         """Class, arguments and the rules of extraction; the suite adds a hash of the source you wrote."""
         return {**self.described_by_class(), "extraction": RULES_VERSION}
 
-    def complete(self, question: AskedQuestion, database: DatabaseView) -> str:
-        """The model's text on a question: prose and fences around the SQL are fine.
+    def complete(self, question: AskedQuestion, database: DatabaseView) -> str | ChatResponse:
+        """The model's text on a question, or its whole reply: prose and fences around the SQL are fine.
+
+        A reply tells whether it was cut off, and its tokens, which a text does not.
 
         Raises:
             NoAnswer: there is none this time, and the next run asks again.
@@ -32,13 +36,16 @@ class SqlGeneratorBase(StageBase):
 
     def generate(self, question: AskedQuestion, database: DatabaseView) -> Prediction:
         """See `sql_bench.types.SqlGenerator`."""
-        return prediction_from_text(
-            question.question_id, self.complete(question, database), self.dialect or database.dialect
-        )
+        said, dialect = self.complete(question, database), self.dialect or database.dialect
+        if isinstance(said, str):
+            return prediction_from_text(question.question_id, said, dialect)
+        return prediction_from_reply(question.question_id, said, dialect)
 
 
-def completed(found: Returned) -> str:
-    """The check of `complete`: a text that says something."""
+def completed(found: Returned) -> str | ChatResponse:
+    """The check of `complete`: a text that says something, or a reply."""
+    if isinstance(found.value, ChatResponse):
+        return found.value
     return some_text(
         found,
         f"question {found.arguments[0].question_id}",
@@ -89,6 +96,19 @@ GENERATORS = Family(
         one_of=("complete", "generate"),
     ),
 )
+
+
+def prediction_from_reply(question_id: str, reply: ChatResponse, dialect: str) -> Prediction:
+    """A prediction with what `extract` finds in a model's reply, its tokens, and whether its endpoint cut it off.
+
+    Raises:
+        NoAnswer: the reply was refused or is empty.
+    """
+    is_cut_off = reply.finish == "length"
+    if not reply.text.strip() or (reply.problem and not is_cut_off):
+        raise NoAnswer(reply.problem or "empty", f"The reply was {reply.problem or 'empty'}.")
+    usage = {**asdict(reply.usage), "seconds": reply.seconds}
+    return replace(prediction_from_text(question_id, reply.text, dialect, cut_off=is_cut_off), usage=usage)
 
 
 def prediction_from_text(question_id: str, raw: str, dialect: str, *, cut_off: bool = False) -> Prediction:

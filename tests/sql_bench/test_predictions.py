@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench_core.errors import BenchError
-from bench_core.llm.chat import NoAnswer
+from bench_core.llm.chat import ChatResponse, NoAnswer, Usage
 from bench_core.llm.limits import SPENDING_CAP
 from bench_core.runs.reporter import Reporter
 from sql_bench.generators.base import SqlGeneratorBase
@@ -17,7 +17,8 @@ from sql_bench.generators.predictions import prediction_item, prediction_of
 from sql_bench.pipeline.generate import System, generate
 from sql_bench.pipeline.run import run_system
 from sql_bench.pipeline.workbench import DatabaseChoice, make_comparators, open_bench
-from sql_bench.types import Prediction, PredictionStatus
+from sql_bench.testing.contracts import EmptyDatabase
+from sql_bench.types import AskedQuestion, Prediction, PredictionStatus
 
 
 @pytest.fixture
@@ -107,3 +108,39 @@ def test_a_prediction_comes_back_as_it_was_but_for_what_no_file_can_hold(raw):
     assert prediction_of(prediction_item(prediction)) == Prediction(
         "q", storable, PredictionStatus.NO_SQL, detail="d", usage={"tokens": 3, "seconds": 1.5}
     )
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "cut_off"),
+    [
+        (ChatResponse("SELECT g FROM t", usage=Usage(7, 3), seconds=0.5), PredictionStatus.SQL, False),
+        (
+            ChatResponse("```sql\nSELECT g FROM t", finish="length", usage=Usage(7, 3), seconds=0.5),
+            PredictionStatus.SQL,
+            True,
+        ),
+        (ChatResponse("Let me think", finish="length", usage=Usage(7, 3), seconds=0.5), PredictionStatus.NO_SQL, True),
+    ],
+)
+def test_a_reply_tells_whether_it_was_cut_off_and_what_it_took(reply, status, cut_off):
+    class Asks(SqlGeneratorBase):
+        def complete(self, question, database):
+            return reply
+
+    found = Asks().generate(AskedQuestion("q", "Which?"), EmptyDatabase())
+    assert (found.status, found.cut_off, found.raw) == (status, cut_off, reply.text)
+    assert found.usage == {"prompt_tokens": 7, "completion_tokens": 3, "seconds": 0.5}
+    item = prediction_item(found)
+    assert item.measured == {"seconds": 0.5} and item.content.get("cut_off", False) is cut_off
+
+
+@pytest.mark.parametrize(
+    "reply", [ChatResponse("", finish="length"), ChatResponse("no", finish="refused"), ChatResponse(" ")]
+)
+def test_a_reply_that_says_nothing_is_no_prediction(reply):
+    class Asks(SqlGeneratorBase):
+        def complete(self, question, database):
+            return reply
+
+    with pytest.raises(NoAnswer):
+        Asks().generate(AskedQuestion("q", "Which?"), EmptyDatabase())
