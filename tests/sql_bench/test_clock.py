@@ -98,7 +98,7 @@ def test_the_shape_tells_of_chance_and_clock(sql, dialect, volatile, reads_clock
     [
         ("mysql", "SELECT NOW(), NOW(6), CURDATE(), UTC_TIMESTAMP()"),
         ("duckdb", "SELECT now(), get_current_timestamp(), transaction_timestamp(), current_localtime(), today()"),
-        ("postgres", "SELECT transaction_timestamp(), now(), localtimestamp"),
+        ("postgres", "SELECT now(), localtimestamp, current_timestamp"),
         ("tsql", "SELECT GETDATE(), GETUTCDATE(), SYSUTCDATETIME()"),
     ],
 )
