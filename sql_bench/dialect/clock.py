@@ -89,7 +89,7 @@ def stop_clock(query: exp.Query, dialect: str, as_of: datetime.datetime) -> None
         elif isinstance(node, exp.CurrentTime | exp.Localtime | exp.UtcTime):
             literal, type_name = moment.time().isoformat(), "TIME"
         elif _is_instant(node, dialect):
-            literal, type_name = f"{moment.isoformat(sep=' ')}+00", "TIMESTAMPTZ"
+            literal, type_name = moment.isoformat(sep=" "), "TIMESTAMPTZ"  # the session is in UTC
         else:
             literal, type_name = moment.isoformat(sep=" "), "TIMESTAMP"
         node.replace(exp.cast(exp.Literal.string(literal), exp.DataType.build(type_name, dialect="duckdb")))
