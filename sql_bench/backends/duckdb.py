@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -24,25 +17,17 @@ from bench_core.errors import UserError
 from bench_core.identity import Json
 from bench_core.machine.environment import free_memory_bytes
 from bench_core.plugins.stage import StageBase
-from sql_bench.backends.duckdb_engine import EngineSettings, ExpectedContent
-from sql_bench.backends.frames import Overdue, TooLong, read_frame, write_frame
+from sql_bench.backends.duckdb_engine import ExpectedContent
 from sql_bench.backends.rules import rules_sha256
 from sql_bench.backends.worker import ADDRESS_SPACE_ABOVE_MEMORY_BYTES
+from sql_bench.backends.worker_process import WorkerDied, WorkerGone, WorkerProcess
 from sql_bench.dialect.schema import TableMap
 from sql_bench.mirror.failures import DAMAGED
 from sql_bench.types import ExecutionResult, Limits, Outcome, Reach, Variant
-from sql_bench.values import encode_row, result_from_json
-
-KILL_AFTER_S = 1.0
-"""How long after the time-out the worker is killed: what runs inside one vector does not notice an interrupt."""
+from sql_bench.values import encode_row
 
 IMPORT_AGAIN = "import its tables again with `sql-bench mirror import`"
 """What helps against a damaged mirror that a user imported."""
-
-_START_TIMEOUT_S = 120.0
-
-# A result in JSON is at most this many times `max_result_bytes`, plus statement texts, by the worker's own check.
-_FRAME_SLACK_BYTES = 16 * 1024**2
 
 
 class DuckDbBackend(StageBase):
@@ -81,7 +66,7 @@ class DuckDbBackend(StageBase):
         self._content, self._remedy = content, remedy
         self.found_damage = False
         self._as_of = as_of.isoformat() if as_of is not None else None
-        self._worker: _Worker | None = None
+        self._worker: WorkerProcess | None = None
         self._lock = threading.Lock()
         if not self._mirror_path.is_file():
             raise UserError(f"{mirror_path}: there is no such mirror; make one with `sql-bench mirror import`.")
@@ -125,11 +110,11 @@ class DuckDbBackend(StageBase):
                 try:
                     with _TRAFFIC.among_others():
                         return self._ask(request, limits)
-                except _Died as first:
+                except WorkerDied as first:
                     self._drop_worker()
                     with _TRAFFIC.alone():
                         return self._ask_again(request, limits, first.status)
-            except _WorkerGone as gone:
+            except WorkerGone as gone:
                 self._drop_worker()
                 seconds = time.perf_counter() - started
                 return ExecutionResult(gone.outcome, message=gone.message, seconds=seconds)
@@ -153,15 +138,15 @@ class DuckDbBackend(StageBase):
         may_take = limits.memory_bytes + ADDRESS_SPACE_ABOVE_MEMORY_BYTES
         try:
             return self._ask(request, limits)
-        except _Died as second:
+        except WorkerDied as second:
             if second.status == first and second.was_running and (free is None or free > may_take):
                 message = f"the statement ended its process twice ({_shown_status(first)})"
-                raise _WorkerGone(Outcome.RESOURCE_LIMIT, message) from None
+                raise WorkerGone(Outcome.RESOURCE_LIMIT, message) from None
             reason = (
                 f"its worker process died twice ({_shown_status(first)}, then {_shown_status(second.status)}), which "
                 "need not be the statement's doing; see that there is memory enough, and run the command again"
             )
-            raise _WorkerGone(Outcome.BACKEND_ERROR, reason) from None
+            raise WorkerGone(Outcome.BACKEND_ERROR, reason) from None
 
     def _ask(self, request: bytes, limits: Limits) -> ExecutionResult:
         worker = self._running_worker(limits)
@@ -174,7 +159,7 @@ class DuckDbBackend(StageBase):
         self.found_damage = True
         return replace(result, message=f"{result.message}; {self._remedy}")
 
-    def _running_worker(self, limits: Limits) -> _Worker:
+    def _running_worker(self, limits: Limits) -> WorkerProcess:
         """The worker, a new one if there is none or if it was started with other limits."""
         bounds = (limits.memory_bytes, limits.max_temp_bytes)
         if self._worker is not None and (self._worker.bounds != bounds or not self._worker.is_alive()):
@@ -183,12 +168,12 @@ class DuckDbBackend(StageBase):
             self._worker = self._new_worker(bounds)
         return self._worker
 
-    def _new_worker(self, bounds: tuple[int, int]) -> _Worker:
+    def _new_worker(self, bounds: tuple[int, int]) -> WorkerProcess:
         try:
-            return _Worker(self._mirror_path, self._dialect, self._tables, bounds, self._content, self._as_of)
-        except _WorkerGone as gone:
+            return WorkerProcess(self._mirror_path, self._dialect, self._tables, bounds, self._content, self._as_of)
+        except WorkerGone as gone:
             failed = self._with_remedy(ExecutionResult(gone.outcome, message=gone.message))
-            raise _WorkerGone(failed.outcome, failed.message) from None
+            raise WorkerGone(failed.outcome, failed.message) from None
 
     def _drop_worker(self) -> None:
         if self._worker is not None:
@@ -207,27 +192,6 @@ def _request(sql: str, limits: Limits, variant: Variant, reach: Reach | None, ru
         "runs": runs,
     }
     return json.dumps(content).encode()
-
-
-class _WorkerGone(Exception):
-    """The worker died or had to be killed; that is a verdict on the statement."""
-
-    def __init__(self, outcome: Outcome, message: str) -> None:
-        super().__init__(message)
-        self.outcome, self.message = outcome, message
-
-
-class _Died(Exception):
-    """The worker ended by itself, or was killed by somebody else.
-
-    Args:
-        status: as `subprocess` has it, negative for a signal.
-        was_running: it had opened the mirror and was given the statement.
-    """
-
-    def __init__(self, status: int, was_running: bool) -> None:
-        super().__init__(status)
-        self.status, self.was_running = status, was_running
 
 
 class _Traffic:
@@ -260,131 +224,9 @@ class _Traffic:
 _TRAFFIC = _Traffic()
 
 
-class _Worker:
-    """A running worker process, the pipes to it and its temporary folder.
-
-    Args:
-        mirror_path: what it opens.
-        dialect: sqlglot's name of the dialect that statements are written in.
-        tables: further names of the mirror's tables.
-        bounds: memory and temporary space in bytes, which it cannot change once it runs.
-        content: what the mirror must hold.
-        as_of: `EngineSettings.as_of`.
-
-    Raises:
-        _WorkerGone: backend_error, with the reason, if it cannot open the mirror.
-        _Died: it was killed before it had.
-    """
-
-    def __init__(
-        self,
-        mirror_path: Path,
-        dialect: str,
-        tables: TableMap,
-        bounds: tuple[int, int],
-        content: ExpectedContent | None,
-        as_of: str | None,
-    ) -> None:
-        self.bounds = bounds
-        self._temp_dir = Path(tempfile.mkdtemp(prefix="sql-bench-"))
-        request_read, self._requests_fd = os.pipe()
-        self._responses_fd, response_write = os.pipe()
-        with (self._temp_dir / "stderr").open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "sql_bench.backends.worker", str(request_read), str(response_write)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                cwd=self._temp_dir,
-                env=_environment(self._temp_dir),
-                pass_fds=(request_read, response_write),
-                start_new_session=True,
-            )
-        os.close(request_read)
-        os.close(response_write)
-        fds = (self._requests_fd, self._responses_fd)
-        self.end = weakref.finalize(self, _end, self._process, fds, self._temp_dir)
-        self._open(
-            EngineSettings(
-                str(mirror_path), dialect, *bounds, str(self._temp_dir / "spill"), dict(tables.aliases), content, as_of
-            )
-        )
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def execute(self, request: bytes, limits: Limits) -> ExecutionResult:
-        """Send one statement and wait for its result.
-
-        Raises:
-            _WorkerGone: it did not answer in time, or a limit ended it.
-            _Died: it ended otherwise.
-        """
-        deadline = time.monotonic() + limits.timeout_s + KILL_AFTER_S
-        max_bytes = limits.max_result_bytes + _FRAME_SLACK_BYTES
-        try:
-            write_frame(self._requests_fd, request)
-            return result_from_json(json.loads(read_frame(self._responses_fd, max_bytes, deadline)))
-        except Overdue:
-            raise _WorkerGone(Outcome.TIMEOUT, "the statement ran longer than it may and was killed") from None
-        except TooLong:
-            raise _WorkerGone(Outcome.RESOURCE_LIMIT, "the result is larger than it may be") from None
-        except (EOFError, OSError):
-            raise self._death() from None
-
-    def _open(self, settings: EngineSettings) -> None:
-        try:
-            write_frame(self._requests_fd, json.dumps(asdict(settings)).encode())
-            deadline = time.monotonic() + _START_TIMEOUT_S
-            answer = json.loads(read_frame(self._responses_fd, _FRAME_SLACK_BYTES, deadline))
-        except (EOFError, OSError, Overdue, TooLong):
-            said = (self._temp_dir / "stderr").read_text(errors="replace").strip().splitlines()
-            self.end()
-            if not said:
-                raise _Died(self._process.returncode, was_running=False) from None
-            reason = said[-1]
-            raise _WorkerGone(Outcome.BACKEND_ERROR, f"the database worker did not start: {reason}") from None
-        if answer["error"] is not None:
-            self.end()
-            is_damaged = answer["error"].startswith(DAMAGED)
-            message = answer["error"] if is_damaged else f"the mirror cannot be opened: {answer['error']}"
-            raise _WorkerGone(Outcome.BACKEND_ERROR, message)
-
-    def _death(self) -> Exception:
-        """What the end of a worker means that ran a statement."""
-        status = self._process.wait()
-        if status == -signal.SIGXCPU:
-            return _WorkerGone(Outcome.TIMEOUT, "the statement used more processor time than it may")
-        return _Died(status, was_running=True)
-
-
 def _shown_status(status: int) -> str:
     """`signal 9`, or `status 1`."""
     return f"signal {-status}" if status < 0 else f"status {status}"
-
-
-def _end(process: subprocess.Popen[bytes], fds: tuple[int, ...], temp_dir: Path) -> None:
-    """Kill a worker, whatever it is doing, and remove what it may have left; runs once, at the latest at exit."""
-    process.kill()
-    process.wait()
-    for fd in fds:
-        os.close(fd)
-    shutil.rmtree(temp_dir, ignore_errors=True)
-
-
-def _environment(temp_dir: Path) -> dict[str, str]:
-    """Nothing of the user's environment but where shared libraries are: it is private, and it changes results."""
-    package_dir = Path(__file__).resolve().parents[2]
-    environment = {
-        "HOME": str(temp_dir),
-        "TMPDIR": str(temp_dir),
-        "TZ": "UTC",
-        "LC_ALL": "C.UTF-8",
-        "PYTHONPATH": str(package_dir),
-        "PYTHONHASHSEED": "0",
-    }
-    library_path = os.environ.get("LD_LIBRARY_PATH")
-    return environment | ({"LD_LIBRARY_PATH": library_path} if library_path else {})
 
 
 def _check_dialect(name: str) -> None:
