@@ -43,7 +43,6 @@ def test_a_clause_that_would_be_lost_is_refused(dialect, sql):
         ("tsql", "SELECT TOP (3) a FROM t ORDER BY a", "LIMIT 3"),
         ("tsql", "SELECT a FROM t ORDER BY a OFFSET 2 ROWS FETCH NEXT 3 ROWS ONLY", "LIMIT 3 OFFSET 2"),
         ("duckdb", "SELECT a FROM t LIMIT 10%", "LIMIT 10 PERCENT"),
-        ("mysql", "SELECT CHAR(65) FROM t", "CHR(65)"),
     ],
 )
 def test_a_clause_that_is_kept_runs(dialect, sql, kept):
