@@ -20,7 +20,9 @@ _DEEPEST = 100
 def formatted(sql: str, dialect: str) -> str:
     """The statement with a clause a line, as sqlglot writes it; as it is where that cannot be done."""
     tree = _parsed(sql, dialect)
-    return sql.strip() if tree is None else str(tree.sql(dialect=dialect, pretty=True))
+    if tree is None:
+        return sql.strip()
+    return str(tree.sql(dialect=dialect, pretty=True))
 
 
 def is_reworded(sql: str, shown: str) -> bool:
@@ -129,7 +131,7 @@ def _parsed(sql: str, dialect: str) -> exp.Expr | None:
     except (SqlglotError, RecursionError, ValueError, KeyError, AttributeError, IndexError, TypeError):
         return None  # the parser's own ways of failing on text that is no statement
     found = [tree for tree in trees if tree is not None]
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 and not isinstance(found[0], sqlglot.exp.Command) else None
 
 
 def _depth(sql: str) -> int:
@@ -197,7 +199,10 @@ def _conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:
 
 
 class _Writer:
-    """Writes parts of one query with its tables' own names in place of their aliases, subqueries as `(…)`."""
+    """Writes parts of one query with its tables' own names in place of their aliases, subqueries as `(…)`.
+
+    A table that is joined with itself keeps its aliases.
+    """
 
     def __init__(self, query: exp.Expr, dialect: str) -> None:
         from sqlglot import exp
@@ -206,7 +211,10 @@ class _Writer:
         sources = [query.args.get("from_") or query.args.get("from"), *(query.args.get("joins") or ())]
         tables = [source.this for source in sources if source is not None and isinstance(source.this, exp.Table)]
         self._is_alone = len(sources) == 1
-        self._name_of = {table.alias.casefold(): table.name for table in tables if table.alias}
+        n_times = Counter(table.name for table in tables)
+        self._name_of = {
+            table.alias.casefold(): table.name for table in tables if table.alias and n_times[table.name] == 1
+        }
 
     def __call__(self, part: exp.Expr) -> str:
         from sqlglot import exp
@@ -214,7 +222,10 @@ class _Writer:
         part = part.copy()
         shortened = part.transform(self._changed)
         if isinstance(shortened, exp.Table):
-            return shortened.name or str(shortened.sql(dialect=self._dialect, comments=False))
+            alias = shortened.alias if shortened.alias.casefold() not in self._name_of else ""
+            return " ".join(filter(None, (shortened.name, alias))) or str(
+                shortened.sql(dialect=self._dialect, comments=False)
+            )
         return str(shortened.sql(dialect=self._dialect, comments=False))
 
     def _changed(self, node: exp.Expr) -> exp.Expr:
