@@ -1,13 +1,19 @@
-"""Run calls that mostly wait, such as requests, in several threads."""
+"""Run calls that mostly wait, such as requests, in several threads; count the cores for work that does not wait."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def n_usable_cores() -> int:
+    """Cores that this process may use: those it is bound to, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item], n_threads: int) -> Iterator[tuple[Item, Result]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 
+from bench_core.machine.threads import n_usable_cores
 from retrieval_bench.analysis.analysis_process import AnalysisProcess
 from retrieval_bench.analysis.lucene_english import LuceneEnglishAnalyzer
 from retrieval_bench.analysis.numbered_texts import CHUNKS_REMEMBERED, ChunkAnalyzer, ChunkNumbers, NumberedTexts
@@ -107,5 +107,4 @@ def _n_cores() -> int:
     """Cores this process may use; 1 where another interpreter cannot be started."""
     if not sys.executable:
         return 1
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(n_cores, _MOST_PROCESSES)
+    return min(n_usable_cores(), _MOST_PROCESSES)

@@ -6,11 +6,14 @@ library's differ from it again. It proposes; a float64 product, the same arithme
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, chain, pairwise, repeat
 from typing import TYPE_CHECKING
 
+from bench_core.machine.threads import n_usable_cores
 from retrieval_bench.encoders.corpus_vectors import CorpusVectors
 from retrieval_bench.retrievers.float32_products import FLOAT32_ROUNDING, fastest_product, nearest_on_gpu
 
@@ -30,6 +33,7 @@ _MOST_QUERIES_AT_ONCE = 1024
 # the best of them are taken (benchmarks/dense_search.py).
 _VECTORS_OF_A_PRODUCT = 8192
 _GROUPS_OF_N = 8
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -65,34 +69,50 @@ class ExactSearch:
         # Where every row is scored for every query, those scores take no more than an eighth of the memory.
         affordable = self.memory_bytes // (8 * 4 * n_rows) if k + _MARGIN >= n_rows else _MOST_QUERIES_AT_ONCE
         n_at_once = max(min(_MOST_QUERIES_AT_ONCE, affordable), 1)
-        for start in range(0, len(queries), n_at_once):
-            some = np.ascontiguousarray(queries[start : start + n_at_once], dtype=np.float32)
-            yield from self._search_some(some, k)
+        n_threads = min(n_usable_cores(), _MOST_THREADS)
+        with ThreadPoolExecutor(n_threads) as threads:
+            for start in range(0, len(queries), n_at_once):
+                some = np.ascontiguousarray(queries[start : start + n_at_once], dtype=np.float32)
+                yield from self._search_some(some, k, n_threads, threads)
 
-    def _search_some(self, queries: Float32s, k: int) -> list[tuple[Int64s, Float32s]]:
+    def _search_some(
+        self, queries: Float32s, k: int, n_threads: int, threads: Executor
+    ) -> list[tuple[Int64s, Float32s]]:
         import numpy as np
 
         found: dict[int, tuple[Int64s, Float32s]] = {}
         n_proposed = k + _MARGIN
         while len(found) < len(queries):
-            open_queries = np.array([number for number in range(len(queries)) if number not in found])
+            numbers = np.array([number for number in range(len(queries)) if number not in found])
+            asking = queries[numbers]
             if n_proposed >= len(self.vectors.rows):
-                everything = self._score_everything(queries[open_queries])
-                found.update(zip(open_queries.tolist(), everything, strict=True))
+                found.update(zip(numbers.tolist(), self._score_everything(asking), strict=True))
                 break
-            proposed, rows = self._propose(queries[open_queries], n_proposed)
-            errors = self._greatest_errors(queries[open_queries])
-            # What is proposed this far below the k-th is neither among the k best nor ties with them.
-            n_in_reach = (proposed >= (proposed[:, k - 1] - 3 * errors)[:, None]).sum(axis=1)
-            beyond = proposed[:, -1] + errors  # what was not proposed can be no better
-            for place, number in enumerate(open_queries.tolist()):
-                in_reach = rows[place, : n_in_reach[place]]
-                exact = exact_scores(self._take(in_reach), queries[number])
-                kth = np.partition(exact, len(exact) - k)[len(exact) - k]
-                if kth > beyond[place]:
-                    found[number] = in_reach, exact
+            parts = np.array_split(asking, min(n_threads, len(asking)))  # one after another
+            proposed = self._propose(parts, n_proposed, threads)
+            decided = threads.map(self._decide, parts, proposed, repeat(k))
+            for number, result in zip(numbers.tolist(), chain.from_iterable(decided), strict=True):
+                if result is not None:
+                    found[number] = result
             n_proposed *= 2
         return [found[number] for number in range(len(queries))]
+
+    def _decide(self, queries: Float32s, best: _Best, k: int) -> list[tuple[Int64s, Float32s] | None]:
+        """The rows of each query that may be among the k best, with scores; None: too few were proposed to tell."""
+        import numpy as np
+
+        proposed, rows = best.in_order()
+        errors = self._greatest_errors(queries)
+        # What is proposed this far below the k-th is neither among the k best nor ties with them.
+        n_in_reach = (proposed >= (proposed[:, k - 1] - 3 * errors)[:, None]).sum(axis=1)
+        beyond = proposed[:, -1] + errors  # what was not proposed can be no better
+        decided: list[tuple[Int64s, Float32s] | None] = []
+        for place, query in enumerate(queries):
+            in_reach = rows[place, : n_in_reach[place]]
+            exact = exact_scores(self._take(in_reach), query)
+            kth = np.partition(exact, len(exact) - k)[len(exact) - k]
+            decided.append((in_reach, exact) if kth > beyond[place] else None)
+        return decided
 
     def _greatest_errors(self, queries: Float32s) -> NDArray[np.float64]:
         """How far the proposed scores of each query may be from the true ones (n_queries,)."""
@@ -102,17 +122,20 @@ class ExactSearch:
         errors: NDArray[np.float64] = FLOAT32_ROUNDING * queries.shape[1] * self.vectors.greatest_norm * norms
         return errors
 
-    def _propose(self, queries: Float32s, n: int) -> tuple[Float32s, Int64s]:
-        """The n best of all rows by their float32 products: scores and rows (n_queries, n), best first."""
-        best = _Best(len(queries), n)
+    def _propose(self, parts: Sequence[Float32s], n: int, threads: Executor) -> list[_Best]:
+        """The n best of all rows by their float32 products with some queries, part by part."""
+        import numpy as np
+
+        best = [_Best(len(part), n) for part in parts]
+        queries = np.concatenate(parts)
         for first_row, block in self._blocks():
             found = nearest_on_gpu(queries, block, min(n, len(block)))
             if found:
-                scores, rows = found
-                best.offer(scores, rows + first_row)
+                for one, part in zip(best, _slices(best), strict=True):
+                    one.offer(found[0][part], found[1][part] + first_row)
             else:
-                _offer_products(best, queries, block, first_row)
-        return best.in_order()
+                _offer_products(best, queries, block, first_row, threads)
+        return best
 
     def _score_everything(self, queries: Float32s) -> list[tuple[Int64s, Float32s]]:
         import numpy as np
@@ -146,17 +169,34 @@ def exact_scores(vectors: Float32s, query: Float32s) -> Float32s:
     return products.astype(np.float32)
 
 
-def _offer_products(best: _Best, queries: Float32s, vectors: Float32s, first_row: int) -> None:
-    """Offer vectors by their float32 products with the queries, some vectors after others."""
+def _offer_products(
+    best: Sequence[_Best], queries: Float32s, vectors: Float32s, first_row: int, threads: Executor
+) -> None:
+    """Offer vectors by their float32 products with the queries, some vectors after others.
+
+    The library multiplies for all queries at once, with threads of its own; what is good enough is then found for a
+    part of the queries in each of ours.
+    """
     import numpy as np
 
-    product = fastest_product()
+    product, parts = fastest_product(), _slices(best)
     room = np.empty(len(queries) * min(len(vectors), _VECTORS_OF_A_PRODUCT), dtype=np.float32)
     for start in range(0, len(vectors), _VECTORS_OF_A_PRODUCT):
         some = vectors[start : start + _VECTORS_OF_A_PRODUCT]
         scores = room[: len(queries) * len(some)].reshape(len(queries), len(some))
         product(queries, some, scores)
-        best.offer_products(scores, first_row + start)
+        offered = [
+            threads.submit(one.offer_products, scores[part], first_row + start)
+            for one, part in zip(best, parts, strict=True)
+        ]
+        for done in offered:
+            done.result()
+
+
+def _slices(parts: Sequence[_Best]) -> list[slice]:
+    """Where the queries of each part stand among all."""
+    ends = list(accumulate((len(part.scores) for part in parts), initial=0))
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 class _Best:
