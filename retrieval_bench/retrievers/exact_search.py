@@ -135,6 +135,7 @@ class ExactSearch:
                     one.offer(found[0][part], found[1][part] + first_row)
             else:
                 _offer_products(best, queries, block, first_row, threads)
+            del block  # before the next one is read
         return best
 
     def _score_everything(self, queries: Float32s) -> list[tuple[Int64s, Float32s]]:
@@ -144,6 +145,7 @@ class ExactSearch:
         for first_row, block in self._blocks():
             for number, query in enumerate(queries):
                 scores[number, first_row : first_row + len(block)] = exact_scores(block, query)
+            del block
         rows = np.arange(scores.shape[1], dtype=np.int64)
         return [(rows, row) for row in scores]
 
