@@ -252,6 +252,26 @@ def test_doctor_checks_a_folder(half, field, problem, tmp_path):
         assert done.exit_code == 1 and any(problem in text for text in failures), failures
 
 
+@pytest.mark.parametrize(
+    ("tables", "problem"),
+    [
+        ({}, "tables: there is no table in it; expected files named *.csv"),
+        ({"a.csv": "x,x\n1,2\n"}, "tables/a.csv, line 1: "),
+        ({"a.csv": "x\n1\n", "a.tsv": "x\n1\n"}, "a.csv and a.tsv would be the same table a"),
+        ({"a.csv": "x\n1\n"}, ""),
+    ],
+)
+def test_doctor_looks_at_the_tables_of_a_folder(tables, problem, tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "questions.jsonl").write_text('{"question_id": "q1", "question": "x?", "gold_sql": "SELECT 1"}\n')
+    for name, content in tables.items():
+        (tmp_path / "tables" / name).write_text(content)
+    done = CliRunner().invoke(HALVES["sql-bench"], ["doctor", "-d", f"dir:{tmp_path}", "--format", "json"])
+    failures = {row["point"]: row["failure"] for row in json.loads(done.stdout)["rows"] if row["state"] == "fails"}
+    assert set(failures) == ({"tables and files are there"} if problem else set())
+    assert problem in "".join(failures.values())
+
+
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_a_class_that_derives_from_nothing_has_all_members(family, tmp_path):
     (tmp_path / "mine.py").write_text(DUCK_TYPED[family.group])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench_core.plugins.contracts import unique
 from bench_core.plugins.source_contract import SourceContract
 from sql_bench.datasets.dataset import SqlDataset
+from sql_bench.mirror.sources import find_tables, read_outline
 from sql_bench.types import Question
 
 
@@ -32,3 +33,5 @@ class DatasetSourceContract(SourceContract[SqlDataset]):
     def test_tables_and_files_are_there(self) -> None:
         for dataset in self.loaded():
             dataset.check_files()
+            for table in find_tables(dataset.tables_dir) if dataset.tables_dir else ():
+                read_outline(table)
