@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from json.encoder import encode_basestring
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -92,6 +93,9 @@ class Item:
 
 
 def _text_of(value: Any) -> str:
+    """Canonical JSON; of a text what `canonical_json` makes of it, without an encoder of its own for each."""
+    if isinstance(value, str):
+        return encode_basestring(value)
     return value.text if isinstance(value, Shared) else canonical_json(value)
 
 

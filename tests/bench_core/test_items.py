@@ -2,12 +2,13 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
 from bench_core.errors import BenchError
 from bench_core.identity import canonical_json, identity_hash
-from bench_core.runs.item_lines import Item, parsed
+from bench_core.runs.item_lines import Item, Shared, parsed
 from bench_core.runs.items import ItemKind, ItemStage, Made, Maker, NoItem, Plan, Unit
 from bench_core.runs.manifest import MANIFEST_NAME, Manifest, RunFolder
 
@@ -282,3 +283,33 @@ def test_items_of_another_identity_in_a_folder_of_the_same_name_are_not_believed
 def test_an_item_that_was_not_asked_for_is_an_error(here):
     with pytest.raises(BenchError, match="made and not asked for"):
         here.complete(plan_of("a"), lambda keys: Making()([("b", "plain")]))
+
+
+@pytest.mark.parametrize("text", ['a"b\\\n\t\x00\x7f\u2028é😀', "", "plain"])
+def test_a_value_that_items_share_is_written_as_any_other(text):
+    plain = {"name": text, "rows": [[1, None, text], [2.5, True, {"x": text}]], "empty": None}
+    shared = Item({**plain, "rows": Shared(plain["rows"])}, {"seconds": 0.5})
+    assert shared.line() == Item(plain, {"seconds": 0.5}).line()
+    assert shared.as_read() == parsed(shared.line())[0] == Item(plain, {"seconds": 0.5})
+    assert Item({"pair": ("a", 1)}).as_read() == parsed(Item({"pair": ("a", 1)}).line())[0]
+
+
+def test_items_that_are_alike_are_loaded_once(here):
+    loaded = []
+
+    def load(item):
+        loaded.append(item)
+        return len(item.content["text"])
+
+    kind = replace(KIND, load=load)
+    stage = ItemStage(kind, here.folder, IDENTITY, here.folder.read(), here.told.append)
+    keys = [(name, "plain") for name in "abc"]
+    content = {"form": "plain", "asked": "", "text": Shared("four")}
+
+    def make(work):
+        return Made([Item({**content, "name": name}) for name, _ in keys], is_alike=True)
+
+    plan = Plan({key: {"asked": ""} for key in keys}, [Unit("all", keys)])
+    stage.fill(lambda: plan, Maker(make, "make"))
+    assert len(loaded) == 1 and [stage.value(key) for key in keys] == [4, 4, 4]
+    assert [line["name"] for line in map(json.loads, here.path.open())] == ["a", "b", "c"]
