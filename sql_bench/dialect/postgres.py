@@ -85,8 +85,8 @@ def _substring(node: exp.Substring, kinds: Kinds) -> exp.Expr:
     if isinstance(start, exp.Literal) and isinstance(length, exp.Literal) and start.name != "0":
         return node
     return duckdb_expression(
-        "CASE WHEN m < 0 THEN ERROR('negative substring length not allowed') WHEN n < 1 "
-        "THEN SUBSTRING(s, 1, GREATEST(n + m - 1, 0)) ELSE SUBSTRING(s, n, m) END",
+        "CASE WHEN m < 0 AND s IS NOT NULL AND n IS NOT NULL THEN ERROR('negative substring length not allowed') "
+        "WHEN n < 1 THEN SUBSTRING(s, 1, CASE WHEN n + m < 1 THEN 0 ELSE n + m - 1 END) ELSE SUBSTRING(s, n, m) END",
         s=node.this,
         n=start,
         m=length,

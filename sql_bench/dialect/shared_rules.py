@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sql_bench.dialect.duckdb_text import duckdb_expression
 from sql_bench.dialect.kinds import Kind, Kinds
-from sql_bench.dialect.templates import fitted
+from sql_bench.dialect.templates import fitted, is_written_out
 from sql_bench.guard.rejected import untranslatable
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def rounded(node: exp.Round, kinds: Kinds, floats_half_to_even: bool) -> exp.Exp
 
     value, digits = node.this, node.args.get("decimals")
     kind = kinds.of(value)
+    if digits is not None and not is_written_out(digits):
+        raise untranslatable("ROUND to a number of digits that is not written out")
     if kind is Kind.FLOAT and floats_half_to_even:
         return half_to_even(value, digits)
     if kind is Kind.NUMERIC and value.find(exp.Div, exp.Avg):

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 _NUMBERS = frozenset({Kind.INT, Kind.NUMERIC, Kind.FLOAT})
 _TIMES = frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP})
 
-# What a letter takes; x takes anything. s is a text, or what the dialect silently makes one of.
+# What a letter takes; x takes anything. s is a text or what the dialect silently makes one of, k a whole number that
+# is written out, as DuckDB wants it.
 _TAKES: Mapping[str, frozenset[Kind]] = {
     "t": frozenset({Kind.TEXT}),
     "s": frozenset({Kind.TEXT}),
     "n": _NUMBERS,
     "i": frozenset({Kind.INT}),
+    "k": frozenset({Kind.INT}),
     "e": frozenset({Kind.INT, Kind.NUMERIC}),
     "f": frozenset({Kind.FLOAT}),
     "d": _TIMES,
@@ -122,6 +124,8 @@ def fitted(argument: exp.Expr, kind: Kind | None, letter: str, made_texts: froze
     """An argument as a parameter takes it; None where it does not."""
     from sqlglot import exp
 
+    if letter == "k" and not is_written_out(argument):
+        return None
     if kind is None or kind in _TAKES[letter]:
         return argument
     if letter == "s" and kind in made_texts:
@@ -129,6 +133,13 @@ def fitted(argument: exp.Expr, kind: Kind | None, letter: str, made_texts: froze
     if letter == "d" and kind is Kind.TEXT and isinstance(argument, exp.Literal):
         return moment_of(argument)
     return None
+
+
+def is_written_out(number: exp.Expr) -> bool:
+    """Whether a number is a literal, with a sign or without."""
+    from sqlglot import exp
+
+    return isinstance(number.this if isinstance(number, exp.Neg) else number, exp.Literal)
 
 
 def as_text(value: exp.Expr) -> exp.Expr:

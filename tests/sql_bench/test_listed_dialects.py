@@ -81,6 +81,7 @@ def same(one, other):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", LISTED)
 def test_each_expression_has_its_value_here_or_is_refused(rows_here, dialect):
     failures = []
