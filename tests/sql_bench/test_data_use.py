@@ -284,7 +284,7 @@ def test_a_question_without_an_answer_is_asked_again_by_the_next_run(here):
             "    def complete(self, question, database):\n"
             "        return Conversation(self.client, [Message('user', question.text)]).ask(Sampling())\n"
         )
-        first = run(name, "-g", f"checked.py:Once,llm={server.base_url}#m")
+        first = run(name, "-g", f"checked.py:Once,llm={server.base_url}#m", code=1)
         assert "1 cut off" in first.stderr and len(server.requests) == 1
         again = run(name, "-g", f"checked.py:Once,llm={server.base_url}#m", "--format", "json")
     assert json.loads(again.stdout)["rows"][0]["ex_percent"] == 100.0 and len(server.requests) == 2
