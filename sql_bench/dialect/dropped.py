@@ -1,7 +1,7 @@
 """Clauses that sqlglot reads, and leaves out without a word when it writes for DuckDB.
 
-Found by taking each argument away from the trees of some 180 statements in seven dialects: what is written without it is the
-same text. Those that change no value (directions of FETCH, hints, the standard's defaults) are not here.
+Found by taking each argument away from the trees of some 180 statements in seven dialects: what is written without it
+is the same text. Those that change no value (directions of FETCH, hints, the standard's defaults) are not here.
 """
 
 from __future__ import annotations
