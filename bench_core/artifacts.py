@@ -199,12 +199,26 @@ def folder_continued(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock that belongs to a file or folder; a second process waits until the first is through."""
+    """Hold the lock that belongs to a file or folder; a second process waits until the first is through.
+
+    Raises:
+        BenchError: the folder that it is in cannot be written.
+    """
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        cause = error.strerror or error
+        raise BenchError(
+            f"{path.parent} cannot be written ({cause}); name another folder, or make it yours."
+        ) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _sync(path: Path) -> None:

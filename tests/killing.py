@@ -28,7 +28,9 @@ def watch(event, args):
         return
     if isinstance(path, str | os.PathLike) and wanted.search(os.fspath(path)):
         left -= 1
-        if left == 0:
+        if left == 0 and os.environ["KILL_SIGNAL"] == "SIGINT":
+            os.killpg(os.getpgrp(), signal.SIGINT)
+        elif left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(watch)
@@ -50,10 +52,33 @@ def kill_before(
     Raises:
         AssertionError: the command ended otherwise.
     """
+    ended = _signalled_before(file, command, watcher_dir, nth, cwd, "SIGKILL")
+    # A shell passes the signal of its child on as 128 + its number.
+    assert ended.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), f"not killed before {file}:\n{ended.stderr}"
+
+
+def interrupt_before(
+    file: str, command: Sequence[str | Path], watcher_dir: Path, nth: int = 1, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """As `kill_before`, with what Ctrl-C sends, to the command and all that it started; returns how it ended."""
+    return _signalled_before(file, command, watcher_dir, nth, cwd, "SIGINT")
+
+
+def _signalled_before(
+    file: str, command: Sequence[str | Path], watcher_dir: Path, nth: int, cwd: Path | None, name: str
+) -> subprocess.CompletedProcess[str]:
     watcher_dir.mkdir(parents=True, exist_ok=True)
     (watcher_dir / "sitecustomize.py").write_text(_WATCH)
     path = os.pathsep.join(filter(None, [str(watcher_dir), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "KILL_BEFORE": file, "KILL_TIME": str(nth)}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=cwd)
-    # A shell passes the signal of its child on as 128 + its number.
-    assert ended.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), f"not killed before {file}:\n{ended.stderr}"
+    environment = {**os.environ, "PYTHONPATH": path, "KILL_BEFORE": file, "KILL_TIME": str(nth), "KILL_SIGNAL": name}
+    return subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        start_new_session=True,
+        # A job in the background of a shell ignores SIGINT, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,13 +93,13 @@ class Runs:
     def table(self, folder: Path, half: str) -> Answer:
         return _invoke(folder, half, "table", "--results", "results", "--format", "json")
 
-    def run(self, folder: Path, half: str) -> Answer:
+    def run(self, folder: Path, half: str, systems: Sequence[str] = ()) -> Answer:
         if half == "retrieval":
-            stages = [("-r", name) for name in RETRIEVED]
+            stages = [("-r", name) for name in systems or RETRIEVED]
             model = f"{self._server.base_url}#m"
             more = ("--generator-model", model, "--cache", "cache", "--indexes", "indexes", "-d", "demo/evidence")
         else:
-            stages = [("-g", name) for name in PREDICTED]
+            stages = [("-g", name) for name in systems or PREDICTED]
             more = ("--mirrors", "indexes/mirrors", "-d", "demo/biomed", "-c", "answer", "-c", "exact")
         words = [word for pair in stages for word in pair]
         return _invoke(folder, half, "run", *words, *more, "--results", "results", "--format", "json")
@@ -118,15 +119,13 @@ def runs(tmp_path_factory):
         yield Runs(tmp_path_factory.mktemp("damage"), server)
 
 
-def problems_after(runs: Runs, folder: Path, half: str) -> list[str]:
-    """What is wrong with `table` on a damaged folder, and with the run that mends it."""
-    problems, before = [], runs.tables[half].rows
-    if (folder / "results" / half).exists():
-        table = runs.table(folder, half)
-        if not table.is_expected or not all(row in before for row in table.rows):
-            problems.append(f"table: {table}")
-        if len(table.rows) < len(before) and "is damaged" not in table.said:
-            problems.append(f"a row is missing and nothing is said: {table.said!r}")
+def problems_in_results(runs: Runs, folder: Path, half: str) -> list[str]:
+    """What is wrong with `table` on damaged results, and with the run that mends them."""
+    table, before, problems = runs.table(folder, half), runs.tables[half].rows, []
+    if not table.is_expected or not all(row in before for row in table.rows):
+        problems.append(f"table: {table}")
+    if len(table.rows) < len(before) and "is damaged" not in table.said:
+        problems.append(f"a row is missing and nothing is said: {table.said!r}")
     again = runs.run(folder, half)
     if again.code or not again.is_expected or again.rows != runs.whole[half].rows:
         problems.append(f"run: {again}")
@@ -135,34 +134,56 @@ def problems_after(runs: Runs, folder: Path, half: str) -> list[str]:
     return problems
 
 
+def problems_in_source(runs: Runs, folder: Path, half: str, systems: Sequence[str]) -> list[str]:
+    """What is wrong with runs of systems that are made anew from what is damaged."""
+    shutil.rmtree(folder / "results" / half)
+    again = runs.run(folder, half, systems)
+    expected = [row for row in runs.whole[half].rows if row["system"] in (systems or PREDICTED)]
+    return [f"run: {again}"] if again.code or not again.is_expected or again.rows != expected else []
+
+
+MADE_FROM = {"embeddings": RETRIEVED[4:], "inverted-index": RETRIEVED[:1], "cache": RETRIEVED[3:4]}
+"""Systems that are made from what begins with a name, in place of all of their half."""
+
+
+def problems_of_damage(runs: Runs, folder: Path, number: int) -> list[str]:
+    """Damage a file of a copy of the runs, as the number says, and look at what comes of it."""
+    draw, kinds = random.Random(f"{SEED} {number}"), runs.kinds()
+    path = draw.choice(kinds[draw.choice(sorted(kinds))])
+    runs.copy(folder)
+    how = damage(draw, folder / path)
+    half = "sql" if {"sql", "mirrors"} & set(path.parts) else "retrieval"
+    if path.parts[0] == "results":
+        problems = problems_in_results(runs, folder, half)
+    else:
+        made_from = [names for part, names in MADE_FROM.items() if any(name.startswith(part) for name in path.parts)]
+        problems = problems_in_source(runs, folder, half, made_from[0] if made_from else ())
+    return [f"{number}: {path} {how}: {problem}" for problem in problems]
+
+
+def problems_of_mirror(runs: Runs, folder: Path, number: int) -> list[str]:
+    """Damage the mirror of a copy of the runs, as the number says, and look at what a run makes of it."""
+    runs.copy(folder)
+    shutil.rmtree(folder / "results" / "sql")
+    (mirror,) = folder.glob("indexes/mirrors/*.duckdb")
+    how, problems = damage(random.Random(f"{SEED} {number}"), mirror), []
+    again = runs.run(folder, "sql")
+    if again.code:  # found while statements ran: nothing of it is a figure, and the next run imports again
+        if again.rows or "damaged" not in again.said or not again.is_expected:
+            problems.append(f"{number} {how}: {again}")
+        again = runs.run(folder, "sql")
+    if again.code or not again.is_expected or again.rows != runs.whole["sql"].rows:
+        problems.append(f"{number} {how}: {again}")
+    return problems
+
+
 @pytest.mark.slow
 def test_nothing_damaged_is_believed(runs, tmp_path):
     """No figure changes, nothing is unexpected, a row that a table lacks is named, and a run mends it all."""
-    draw, kinds, found = random.Random(SEED), runs.kinds(), []
-    for number in range(DAMAGES):
-        path = draw.choice(kinds[draw.choice(sorted(kinds))])
-        folder = runs.copy(tmp_path / "copy")
-        how = damage(draw, folder / path)
-        half = "sql" if {"sql", "mirrors"} & set(path.parts) else "retrieval"
-        if path.parts[0] != "results":
-            shutil.rmtree(folder / "results" / half)  # else nothing would be made from what is damaged
-        found += [f"{number}: {path} {how}: {problem}" for problem in problems_after(runs, folder, half)]
-    assert found == []
+    assert [text for number in range(DAMAGES) for text in problems_of_damage(runs, tmp_path / "copy", number)] == []
 
 
 @pytest.mark.slow
 def test_no_damage_to_a_mirror_changes_a_figure(runs, tmp_path):
-    draw, found = random.Random(SEED), []
-    for number in range(DAMAGES_TO_MIRRORS):
-        folder = runs.copy(tmp_path / "copy")
-        shutil.rmtree(folder / "results" / "sql")
-        (mirror,) = folder.glob("indexes/mirrors/*.duckdb")
-        how = damage(draw, mirror)
-        again = runs.run(folder, "sql")
-        if again.code:  # found while statements ran: nothing of it is a figure, and the next run imports again
-            if again.rows or "damaged" not in again.said or not again.is_expected:
-                found.append(f"{number} {how}: {again}")
-            again = runs.run(folder, "sql")
-        if again.code or not again.is_expected or again.rows != runs.whole["sql"].rows:
-            found.append(f"{number} {how}: {again}")
-    assert found == []
+    numbers = range(DAMAGES_TO_MIRRORS)
+    assert [text for number in numbers for text in problems_of_mirror(runs, tmp_path / "copy", number)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,16 +15,19 @@ LEAST_FREE_BYTES = 200_000_000
 
 
 def check_room(folders: Iterable[Path], least_bytes: int = LEAST_FREE_BYTES) -> None:
-    """Refuse to begin on a disk that is all but full.
+    """Refuse to begin where nothing can be written, and on a disk that is all but full.
 
     Args:
         folders: where files will be written; they need not exist yet.
 
     Raises:
-        UserError: names the folder, what is free and what is needed.
+        UserError: names the folder, why it cannot be written or what is free and what is needed.
     """
     for folder in folders:
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            cause = "you may not write there" if there.is_dir() else "it is no folder"
+            raise UserError(f"{folder} cannot be written: {there}: {cause}; name another folder.")
         free = shutil.disk_usage(there).free
         if free < least_bytes:
             raise UserError(

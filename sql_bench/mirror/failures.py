@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +12,9 @@ if TYPE_CHECKING:
 
 DAMAGED = "the database file is damaged"
 """How the sentence of a failure begins that only another import mends."""
+
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB's Python package says, in a RuntimeError, where a signal stopped a query."""
 
 _MOST_CHARACTERS = 200
 
@@ -24,21 +29,43 @@ _FULL = re.compile(r"No space left|disk quota", re.IGNORECASE)
 _OWN_BOUND = re.compile(r"File too large", re.IGNORECASE)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C while the engine works be a KeyboardInterrupt; the engine makes errors of its own of it."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED:
+            raise
+        raise KeyboardInterrupt from None
+
+
 def storage_failure(error: duckdb.Error) -> str | None:
     """What failed, as a sentence without a full stop, if it was the machinery; None where the statement is to blame."""
     import duckdb
 
-    text = " ".join(str(error).split())[:_MOST_CHARACTERS]
+    text = " ".join(str(error).split())
     if isinstance(error, duckdb.IOException):
         if _OWN_BOUND.search(text):
             return None
         if _FULL.search(text):
-            return f"the disk is full ({text}); make room on it and run the command again"
+            return _full(text)
         if _CORRUPT.search(text):
-            return f"{DAMAGED} ({text})"
-        return f"the disk or the database file cannot be read or written ({text})"
+            return f"{DAMAGED} ({text[:_MOST_CHARACTERS]})"
+        return f"the disk or the database file cannot be read or written ({text[:_MOST_CHARACTERS]})"
+    # What a transaction could not write when it was committed has a class of its own.
+    if isinstance(error, duckdb.TransactionException | duckdb.FatalException) and _FULL.search(text):
+        return _full(text)
     has_no_class = type(error) is duckdb.Error
     is_internal = isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException)
     if (has_no_class and text.startswith("Corrupt")) or (is_internal and _CORRUPT.search(text)):
-        return f"{DAMAGED} ({text})"
+        return f"{DAMAGED} ({text[:_MOST_CHARACTERS]})"
     return None
+
+
+def _full(text: str) -> str:
+    return f"the disk is full ({text[:_MOST_CHARACTERS]}); make room on it and run the command again"

@@ -12,7 +12,7 @@ from bench_core.artifacts import file_sha256, locked
 from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.identity import Json
 from sql_bench.mirror.content import column_hashes, quoted, stamp
-from sql_bench.mirror.failures import storage_failure
+from sql_bench.mirror.failures import interruptible, storage_failure
 from sql_bench.mirror.loading import load_table
 from sql_bench.mirror.mirror import (
     Mirror,
@@ -68,13 +68,12 @@ def import_folder(
             stale.unlink()
         temporary = mirror_path.with_name(f".{mirror_path.name}.{os.getpid()}.partial")
         try:
-            tables, version = _write(temporary, files, schema, progress or (lambda step: None))
+            with interruptible():
+                tables, version = _write(temporary, files, schema, progress or (lambda step: None))
             _sync(temporary)
             # From here to the last line the folder holds no mirror: a kill leaves a file without a description.
             describes_at.unlink(missing_ok=True)
             temporary.replace(mirror_path)
-        except duckdb.InterruptException:
-            raise KeyboardInterrupt from None
         except (duckdb.Error, OSError) as error:
             failed = storage_failure(error) if isinstance(error, duckdb.Error) else error.strerror
             raise BenchError(f"{mirror_path} cannot be written: {failed or error}.") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile
 from sql_bench.mirror.content import column_hashes, quoted
-from sql_bench.mirror.failures import storage_failure
+from sql_bench.mirror.failures import interruptible, storage_failure
 from sql_bench.mirror.mirror import Mirror, MirrorTable, read_description
 from sql_bench.types import Column
 
@@ -41,7 +41,10 @@ def verify_mirror(path: Path) -> Verification:
 
     mirror = read_description(path)
     try:
-        with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection:
+        with (
+            interruptible(),
+            duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection,
+        ):
             return Verification(mirror, tuple(_differences(connection, mirror)))
     except duckdb.Error as error:
         reason = storage_failure(error) or f"DuckDB cannot read it ({str(error).splitlines()[0]})"
