@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
 class BenchError(Exception):
@@ -27,6 +30,7 @@ class BadFile(UserError):
     """
 
     def __init__(self, path: Path | str, expected: str, line: int | None = None) -> None:
+        expected = _LINE_BREAKS.sub(" ", expected)  # what is shown of the file may hold some
         self.path, self.expected, self.line = Path(path), expected, line
         place = f"{path}, line {line}" if line is not None else f"{path}"
         super().__init__(f"{place}: {expected}.")

@@ -36,7 +36,8 @@ def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise BadFile(path, f"this is not YAML ({error.problem})", line) from error
-    except (yaml.YAMLError, ValueError, ArithmeticError) as error:  # the last two: numbers and dates beyond reason
+    # The others are what its constructors make of numbers, dates and tags beyond reason.
+    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
         raise BadFile(path, f"this is not YAML ({str(error).splitlines()[0]})") from error
     return content, node
 

@@ -24,6 +24,7 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 
         ("a: &a {b: *a}\n", r"line 1: an alias names what it stands in"),
         ("a: *b\n", r"line 1: this is not YAML \(found undefined alias 'b'\)"),
         ("a: 1\n---\nb: 2\n", r"line 2: this is not YAML \(but found another document\)"),
+        ("!!int ", r"this is not YAML"),
         ("a: \x00\n", r"this is not YAML"),
         ("a: !!python/object/apply:os.getpid []\n", r"could not determine a constructor"),
     ],
