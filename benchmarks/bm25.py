@@ -135,8 +135,8 @@ def search_candidates(task: Task, tokens: Tokens) -> Candidates:
 class _WhitespaceTokens(LuceneEnglishAnalyzer):
     """The tokens as they stand: splitting is all that is left to do."""
 
-    def chunk_terms(self, chunk: str) -> list[str]:
-        return [chunk]
+    def terms_of_chunks(self, some: Sequence[str]) -> list[Sequence[str]]:
+        return [(chunk,) for chunk in some]
 
 
 def _joined(task: Task, tokens: Tokens) -> Corpus:

@@ -7,6 +7,7 @@ files, and what is said through the pipes is a few bytes, so that neither side e
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -134,6 +135,7 @@ class AnalysisProcess:
 def main() -> None:
     """What the process does: number the texts that the pipe names, until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the process that started this one ends it
+    gc.disable()  # nothing here refers to itself, and looking for such things among many texts takes time
     _, _, limit, *files = sys.argv
     numbers, fds = ChunkNumbers(LuceneEnglishAnalyzer(), int(limit)), list(map(int, files))
     for turn, line in enumerate(sys.stdin):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,8 @@ class LuceneEnglishAnalyzer:
     """
 
     def __init__(self) -> None:
-        self._word_terms: Memo[str, str] = Memo(_term)
-        self._chunk_terms: Memo[str, list[str]] = Memo(self.chunk_terms)
+        self._word_terms: Memo[str, tuple[str, ...]] = Memo(_terms)
+        self._chunk_terms: Memo[str, Sequence[str]] = Memo(lambda chunk: self.terms_of_chunks([chunk])[0])
 
     def describe(self) -> Mapping[str, Json]:
         """What changes the terms; the version is raised whenever a text's terms change."""
@@ -51,14 +51,17 @@ class LuceneEnglishAnalyzer:
         """The terms of a text in its order, repeats included."""
         return list(chain.from_iterable(map(self._chunk_terms.__getitem__, chunks(text))))
 
-    def chunk_terms(self, chunk: str) -> list[str]:
-        """The terms of one of the `chunks` of a text; for whoever remembers them in a form of their own."""
+    def terms_of_chunks(self, some: Sequence[str]) -> list[Sequence[str]]:
+        """The terms of each of some `chunks` of texts; for whoever remembers them in a form of their own."""
         # Most chunks are one word of ASCII letters and digits between punctuation, and need no rules.
-        core = chunk.strip(_ASCII_PUNCTUATION)
-        if core.isalnum() and chunk.isascii() and len(core) <= MAX_UNITS:
-            term = self._word_terms[core]
-            return [term] if term else []
-        return [term for word in _words(chunk) if (term := self._word_terms[word])]
+        cores = [chunk.strip(_ASCII_PUNCTUATION) for chunk in some]
+        terms = self._word_terms
+        return [
+            terms[core]
+            if core.isalnum() and chunk.isascii() and len(core) <= MAX_UNITS
+            else [term for word in _words(chunk) for term in terms[word]]
+            for chunk, core in zip(some, cores, strict=True)
+        ]
 
 
 def chunks(text: str) -> list[str]:
@@ -79,24 +82,24 @@ def _words(chunk: str) -> list[str]:
     return found
 
 
-def _term(word: str) -> str:
-    """The term of a word, empty for a stop word."""
+def _terms(word: str) -> tuple[str, ...]:
+    """The term of a word; none of a stop word."""
     if word[-1] in "sS" and word.endswith(_POSSESSIVES):
         word = word[:-2]
-    lowered = _lowered(word)
-    return "" if lowered in STOP_WORDS else _stemmed(lowered)
+    lowered = word.lower() if word.isascii() else _lowered(word)
+    if lowered in STOP_WORDS:
+        return ()
+    return (porter.stem(lowered) if lowered.isascii() else _stemmed(lowered),)
 
 
 def _lowered(word: str) -> str:
     """Each code point by itself, as Character.toLowerCase: İ is i without a dot above, and no Σ is a final one."""
-    if word.isascii():
-        return word.lower()
     return word.replace("İ", "i").replace("Σ", "σ").lower()
 
 
 def _stemmed(word: str) -> str:
     """Lucene stems UTF-16 units, so that a code point past U+FFFF counts as two letters."""
-    if word.isascii() or max(word) <= "\uffff":
+    if max(word) <= "\uffff":
         return porter.stem(word)
     units = memoryview(word.encode("utf-16-le")).cast("H")
     stem = porter.stem("".join(map(chr, units)))

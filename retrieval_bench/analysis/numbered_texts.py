@@ -23,8 +23,8 @@ ENCODING = "utf-8", "surrogatepass"
 class ChunkAnalyzer(Protocol):
     """What makes terms of a text's chunks."""
 
-    def chunk_terms(self, chunk: str) -> list[str]:
-        """The terms of one of the `chunks` of a text."""
+    def terms_of_chunks(self, some: Sequence[str]) -> Sequence[Sequence[str]]:
+        """The terms of each of some `chunks` of texts."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,6 @@ class ChunkNumbers:
             n_before = len(numbers)
             numbers.extend(map(self._chunks.__getitem__, chunks(text)))
             lengths.append(len(numbers) - n_before)
-        found = list(map(self._analyzer.chunk_terms, self._chunks.take_new()))
+        found = self._analyzer.terms_of_chunks(self._chunks.take_new())
         terms = array("i", map(self._terms.__getitem__, chain.from_iterable(found)))
         return NumberedTexts(starts_again, numbers, lengths, self._terms.take_new(), array("i", map(len, found)), terms)

@@ -36,6 +36,8 @@ def canonical_order(ranked: RankedList, k: int) -> list[tuple[str, float]]:
         if len({doc_ids[i] for i in kept}) >= k:
             doc_ids, scores = [doc_ids[i] for i in kept], scores[kept]
     ordered = sorted(zip(scores.tolist(), doc_ids, strict=True), reverse=True)
+    if len(set(doc_ids)) == len(doc_ids):
+        return [(doc_id, score) for score, doc_id in ordered[:k]]
     best: dict[str, float] = {}
     for score, doc_id in ordered:
         best.setdefault(doc_id, score)

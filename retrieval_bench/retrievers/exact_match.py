@@ -124,5 +124,5 @@ def _folded(text: str) -> str:
 class _FoldedWords:
     """The words of a text: runs of letters, digits and underscores, case-folded."""
 
-    def chunk_terms(self, chunk: str) -> list[str]:
-        return _WORD.findall(chunk.casefold())
+    def terms_of_chunks(self, some: Sequence[str]) -> list[list[str]]:
+        return [_WORD.findall(chunk.casefold()) for chunk in some]
