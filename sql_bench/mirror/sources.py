@@ -201,9 +201,9 @@ def _parquet_outline(path: Path) -> Outline:
 
     try:
         metadata = pq.read_metadata(path)
-    except (pa.ArrowException, OSError) as error:
+        columns = tuple(metadata.schema.to_arrow_schema().names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise BadFile(path, f"this is not a whole Parquet file ({' '.join(str(error).split()).rstrip('.')})") from error
-    columns = tuple(metadata.schema.to_arrow_schema().names)
     _check_names(path, columns, line=None)
     return Outline(columns, metadata.num_rows)
 
