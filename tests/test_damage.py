@@ -25,7 +25,7 @@ import retrieval_bench.cli.main
 import sql_bench.cli.main
 
 SEED = 12
-DAMAGES = int(os.environ.get("BIOMED_BENCH_DAMAGES", "14"))
+DAMAGES = int(os.environ.get("BIOMED_BENCH_DAMAGES", "6"))
 DAMAGES_TO_MIRRORS = max(DAMAGES * 60 // 700, 2)
 CLASSES = '''
 from retrieval_bench.rerankers.base import RerankerBase
