@@ -28,6 +28,7 @@ _POSSESSIVES = tuple(f"{apostrophe}{s}" for apostrophe in "'\u2019\uff07" for s 
 _NARROW_NO_BREAK_SPACE = "\u202f"
 _ASCII_PUNCTUATION = string.punctuation.replace("_", "")  # but for the one that belongs to the words beside it
 _ASCII_SPACED = str.maketrans({chr(code): " " for code in range(128) if not belongs_to_words(chr(code))})
+_ASCII_JOINERS = "".join(character for character in _ASCII_PUNCTUATION if belongs_to_words(character))
 _SPACES = re.compile(r"[^\S\u202f]+")
 
 
@@ -41,7 +42,6 @@ class LuceneEnglishAnalyzer:
 
     def __init__(self) -> None:
         self._word_terms: Memo[str, tuple[str, ...]] = Memo(_terms)
-        self._chunk_terms: Memo[str, Sequence[str]] = Memo(lambda chunk: self.terms_of_chunks([chunk])[0])
 
     def describe(self) -> Mapping[str, Json]:
         """What changes the terms; the version is raised whenever a text's terms change."""
@@ -49,7 +49,7 @@ class LuceneEnglishAnalyzer:
 
     def tokens(self, text: str) -> list[str]:
         """The terms of a text in its order, repeats included."""
-        return list(chain.from_iterable(map(self._chunk_terms.__getitem__, chunks(text))))
+        return list(chain.from_iterable(self.terms_of_chunks(chunks(text))))
 
     def terms_of_chunks(self, some: Sequence[str]) -> list[Sequence[str]]:
         """The terms of each of some `chunks` of texts; for whoever remembers them in a form of their own."""
@@ -74,7 +74,8 @@ def _words(chunk: str) -> list[str]:
     if not chunk.isascii():
         return words(chunk)
     found: list[str] = []
-    for piece in chunk.translate(_ASCII_SPACED).split(" "):
+    for spaced in chunk.translate(_ASCII_SPACED).split(" "):
+        piece = spaced.strip(_ASCII_JOINERS)  # which join what stands on both sides of them
         if piece.isalnum() and len(piece) <= MAX_UNITS:
             found.append(piece)
         elif piece:

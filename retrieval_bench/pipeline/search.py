@@ -64,8 +64,9 @@ def search_all(
             ranking = canonical_order(without(ranked, excluded.get(ranked.query_id, frozenset())), k)
         except BenchError as error:
             raise BenchError(f"{where}: {error}") from error
-        unknown = next((doc_id for doc_id, _ in ranking if doc_id not in known), None)
-        if unknown is not None:
+        doc_ids = [doc_id for doc_id, _ in ranking]
+        if not known.issuperset(doc_ids):
+            unknown = next(doc_id for doc_id in doc_ids if doc_id not in known)
             hint = "the corpus has no such id" if isinstance(unknown, str) else "ids are text"
             raise BenchError(f"{where} returned document {unknown!r} for query {ranked.query_id}; {hint}.")
         found[ranked.query_id] = ranking

@@ -72,9 +72,10 @@ class Bm25(RetrieverBase):
 
     def search(self, queries: Sequence[Query], k: int) -> Iterator[RankedList]:
         """See `retrieval_bench.types.Retriever`; documents without a term of the query are left out."""
+        doc_id_of = self._doc_ids.__getitem__
         for query in queries:
             rows, scores = self._engine.best(query.text, k)
-            yield RankedList(query.query_id, scores, [self._doc_ids[row] for row in rows.tolist()])
+            yield RankedList(query.query_id, scores, list(map(doc_id_of, rows.tolist())))
 
 
 class Bm25QuerySide(Bm25):

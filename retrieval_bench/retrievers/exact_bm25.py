@@ -75,7 +75,7 @@ class ExactEngine:
         import numpy as np
 
         numbers, n_documents = self._index.term_numbers, len(self._index.lengths)
-        frequencies = Counter(numbers[term] for term in self.analyzer.tokens(text) if term in numbers)
+        frequencies = Counter([numbers[term] for term in self.analyzer.tokens(text) if term in numbers])
         query_length = frequencies.total()
         rows, weights = [], []
         for number, frequency in frequencies.items():
