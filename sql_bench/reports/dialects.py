@@ -20,7 +20,10 @@ def dialects_kind() -> Kind:
 def dialect_note(system: ItemScores) -> str | None:
     """How well the dialect is known in which a system's statements are; None where they are DuckDB's or not kept."""
     dialect = _dialect_of(system)
-    return None if dialect in (None, "duckdb") else f"Dialect: {standing(str(dialect))}"
+    if dialect in (None, "duckdb"):
+        return None
+    engine = VERIFIED.get(str(dialect), "no engine")
+    return f"Dialect {dialect}: verified on {engine} (sql-bench show dialect:{dialect})."
 
 
 def _named() -> Iterable[Named]:
