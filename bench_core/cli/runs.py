@@ -21,20 +21,6 @@ _dataset = click.option("--dataset", "-d", "dataset", help="Only the runs on thi
 _RUN = "A run is named by its folder, its hash (or the first four characters of it), or what a table calls the system."
 
 
-def say_damaged(root: Path, dataset: str | None) -> None:
-    """Name the run folders that are damaged, which a table lacks or believes in part only.
-
-    Args:
-        root: a half's folder of results.
-        dataset: as a user names it; None: all.
-    """
-    from bench_core.runs.stored import on_dataset, stored_runs
-
-    for run in on_dataset(stored_runs(root), dataset):
-        if run.status == "damaged":
-            say(f"{run.folder} is damaged: {run.problem} The next run of it makes it again.")
-
-
 def _counted(n: int) -> str:
     return f"{n} run" if n == 1 else f"{n} runs"
 

@@ -28,7 +28,7 @@ _LONGEST_HEADER = 200
 """Characters of a header."""
 _HEADER_LINES = 2
 """What a header is folded into at most."""
-_NOTE_LINES = 2
+_NOTE_LINES = 1
 """What the names of columns that are not shown take at most, on a terminal of the usual width or more."""
 _USUAL_WIDTH = 80
 
@@ -70,7 +70,7 @@ def _beginnings(columns: Sequence[Column], row: Sequence[str], width: int) -> li
 
 
 def _left_out_note(names: Sequence[str], width: int) -> list[str]:
-    """What is not shown, as far as two lines hold the names."""
+    """What is not shown, as far as one line holds the names."""
     for n_named in range(len(names), -1, -1):
         more = [f"{len(names) - n_named} more"] if n_named < len(names) else []
         note = f"Not shown for want of room: {', '.join([*names[:n_named], *more])} (--wide, or --columns NAME,…)."

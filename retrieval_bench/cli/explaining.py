@@ -9,7 +9,7 @@ import click
 
 from bench_core.cli.options import format_option, results_option
 from bench_core.cli.output import print_explanation, print_table, say
-from bench_core.cli.runs import say_damaged
+from bench_core.cli.scored import scored_on
 from bench_core.results.tables import Format
 from retrieval_bench.cli.options import DATASET_HELP
 
@@ -50,7 +50,6 @@ def explain(
     from bench_core.data_use import is_credentialed
     from bench_core.errors import UserError
     from bench_core.results.choosing import chosen_system
-    from bench_core.results.scores import on_dataset
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.reports.explanation import RetrievalExplainer, StoredRun
     from retrieval_bench.scoring.measures import Measure
@@ -63,14 +62,9 @@ def explain(
             f"--retriever is given {len(retrievers)} times; one system is explained, or held against another."
         )
     measure = Measure.parse(measure_text)
+    where = results_dir, KIND, dataset, load_dataset
+    runs = scored_on(stored_runs(results_dir), *where, "complete run", "retrieval-bench run")
     root = results_dir / KIND
-    runs = stored_runs(results_dir)
-    say_damaged(root, dataset)
-    if dataset is not None:
-        runs = on_dataset(runs, dataset, load_dataset)
-    if not runs:
-        where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
-        raise UserError(f"There is no complete run in {where}; make one with `retrieval-bench run`.")
     chosen = [chosen_system(name, runs, root, "--retriever", say) for name in (retrievers or (None,))]
     if len({(run.dataset, run.content) for run in chosen}) > 1:
         raise UserError("The two systems were run on different datasets; name one by --dataset.")

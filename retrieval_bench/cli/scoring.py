@@ -16,7 +16,7 @@ from bench_core.cli.options import (
     results_option,
 )
 from bench_core.cli.output import print_table, say
-from bench_core.cli.runs import say_damaged
+from bench_core.cli.scored import scored_on
 from bench_core.results.tables import Format
 from retrieval_bench.cli.options import (
     DATASET_HELP,
@@ -90,19 +90,12 @@ def score(
 @format_option
 def table(dataset: str | None, measure_texts: Sequence[str], results_dir: Path, form: Format) -> None:
     """Print the table of all complete runs in the results folder."""
-    from bench_core.errors import UserError
-    from bench_core.results.scores import on_dataset
     from retrieval_bench.datasets.dataset import load_dataset
     from retrieval_bench.reports.tables import scores_table
     from retrieval_bench.scoring.scored_runs import KIND, stored_runs
 
-    runs = stored_runs(results_dir)
-    say_damaged(results_dir / KIND, dataset)
-    if dataset is not None:
-        runs = on_dataset(runs, dataset, load_dataset)
-    if not runs:
-        where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
-        raise UserError(f"There is no complete run in {where}; make one with `retrieval-bench run`.")
+    where = results_dir, KIND, dataset, load_dataset
+    runs = scored_on(stored_runs(results_dir), *where, "complete run", "retrieval-bench run")
     print_table(scores_table(runs, parse_measures(measure_texts)), form)
 
 

@@ -10,7 +10,7 @@ import click
 
 from bench_core.cli.options import format_option, results_option
 from bench_core.cli.output import print_explanation, print_table, say
-from bench_core.cli.runs import say_damaged
+from bench_core.cli.scored import scored_on
 from bench_core.results.tables import Format
 
 if TYPE_CHECKING:
@@ -71,23 +71,18 @@ def _check_kinds(kinds: Sequence[str]) -> None:
 def _system(dataset: str | None, generator: str | None, comparator: str | None, results_dir: Path) -> StoredSystem:
     from bench_core.errors import UserError
     from bench_core.results.choosing import chosen_system
-    from bench_core.results.scores import on_dataset
     from sql_bench.datasets.dataset import load_dataset
     from sql_bench.pipeline.bench import KIND
     from sql_bench.pipeline.stored_answers import StoredSystem
     from sql_bench.pipeline.stored_verdicts import stored_systems
 
-    root = results_dir / KIND
-    scored = stored_systems(results_dir)
-    say_damaged(root, dataset)
-    if dataset is not None:
-        scored = on_dataset(scored, dataset, load_dataset)
-    if not scored:
-        where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
-        raise UserError(f"There is no scored run in {where}; make one with `sql-bench run`.")
+    where = results_dir, KIND, dataset, load_dataset
+    scored = scored_on(stored_systems(results_dir), *where, "scored run", "sql-bench run")
     rules = list(dict.fromkeys(found.rule for found in scored))
     rule = comparator or ("answer" if "answer" in rules else rules[0] if len(rules) == 1 else None)
     if rule not in rules:
         raise UserError(f"Name the comparator by --comparator; there are {', '.join(rules)}.")
-    chosen = chosen_system(generator, [found for found in scored if found.rule == rule], root, "--generator", say)
+    chosen = chosen_system(
+        generator, [found for found in scored if found.rule == rule], results_dir / KIND, "--generator", say
+    )
     return StoredSystem(chosen, load_dataset(dataset or chosen.dataset), say)

@@ -16,7 +16,7 @@ from bench_core.cli.options import (
     results_option,
 )
 from bench_core.cli.output import print_table
-from bench_core.cli.runs import say_damaged
+from bench_core.cli.scored import scored_on
 from bench_core.results.tables import Format
 from sql_bench.cli.options import (
     comparator_option,
@@ -84,20 +84,13 @@ def score(
 @format_option
 def table(dataset: str | None, results_dir: Path, form: Format) -> None:
     """Print the table of all scored runs in the results folder."""
-    from bench_core.errors import UserError
-    from bench_core.results.scores import on_dataset
     from sql_bench.datasets.dataset import load_dataset
     from sql_bench.pipeline.bench import KIND
     from sql_bench.pipeline.stored_verdicts import stored_systems
     from sql_bench.reports.tables import scores_table
 
-    scored = stored_systems(results_dir)
-    say_damaged(results_dir / KIND, dataset)
-    if dataset is not None:
-        scored = on_dataset(scored, dataset, load_dataset)
-    if not scored:
-        where = f"{results_dir} on {dataset}" if dataset else f"{results_dir}"
-        raise UserError(f"There is no scored run in {where}; make one with `sql-bench run`.")
+    where = results_dir, KIND, dataset, load_dataset
+    scored = scored_on(stored_systems(results_dir), *where, "scored run", "sql-bench run")
     print_table(scores_table(scored), form)
 
 

@@ -18,12 +18,11 @@ def dialects_kind() -> Kind:
 
 
 def dialect_note(system: ItemScores) -> str | None:
-    """How well the dialect is known in which a system's statements are; None for DuckDB, BigQuery or none kept."""
+    """How well the dialect is known in which a system's statements are; None where they are DuckDB's or not kept."""
     dialect = _dialect_of(system)
-    if dialect in (None, "duckdb", "bigquery"):  # the benchmark's own, of which docs and `list dialects` speak
+    if dialect is None or dialect == "duckdb":
         return None
-    engine = VERIFIED.get(str(dialect), "no engine")
-    return f"Dialect {dialect}: verified on {engine} (sql-bench show dialect:{dialect})."
+    return f"Dialect {dialect}: verified on {_engine(dialect)} (sql-bench show dialect:{dialect})."
 
 
 def _named() -> Iterable[Named]:
@@ -39,13 +38,17 @@ def _details(name: str) -> Details | None:
     facts: list[tuple[str, object]] = [
         ("kind", "dialect"),
         ("what", standing(dialect)),
-        ("verified on", VERIFIED.get(dialect, "the mirror's own engine" if dialect == "duckdb" else "no engine")),
+        ("verified on", _engine(dialect)),
     ]
     if dialect in LISTED:
         names = LISTED[dialect].names()
         facts += [("translated", sorted(names.translated)), ("types", sorted(names.types))]
         facts.append(("known to be absent", sorted(names.absent | names.absent_types)))
     return Details(f"dialect {dialect}", facts)
+
+
+def _engine(dialect: str) -> str:
+    return VERIFIED.get(dialect, "the mirror's own engine" if dialect == "duckdb" else "no engine")
 
 
 def _dialect_of(system: ItemScores) -> str | None:
