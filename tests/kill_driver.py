@@ -14,6 +14,7 @@ import random
 import re
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -73,8 +74,14 @@ _WORDS = [
 ]
 
 
+# Lines that come out of their order are put in order at the end, which is one more file written: whether that happens
+# must not hang on which thread is quicker. So the first question is answered after a line of another one is there.
+_HELD_BACK = "s0"
+_line_is_there, _is_resumed = threading.Event(), threading.Event()
+
+
 class Answering(SqlGeneratorBase):
-    """Answers questions by their golds, in threads."""
+    """Answers questions by their golds, in threads; the first one not first, but where a run is resumed."""
 
     is_remote = False
 
@@ -82,6 +89,8 @@ class Answering(SqlGeneratorBase):
         self._golds = golds
 
     def generate(self, question: Any, database: Any) -> Prediction:
+        if question.question_id == _HELD_BACK and not _is_resumed.is_set():
+            _line_is_there.wait()
         sql = self._golds[question.question_id]
         return Prediction(question.question_id, sql, PredictionStatus.SQL, sql, usage={"seconds": 0.25})
 
@@ -131,6 +140,7 @@ class Watch:
             offset = append(lines, line)
             if is_here == "after":
                 _die()
+            _line_is_there.set()
             return offset
 
         ItemLines.append = appended  # type: ignore[method-assign]
@@ -254,6 +264,8 @@ def stages_of(root: Path) -> dict[str, Stage]:
 
     def ask(comparators: tuple[str, ...]) -> Callable[[Path], None]:
         def run(folder: Path) -> None:
+            if any(folder.rglob("predictions.jsonl")):
+                _is_resumed.set()  # in this fork; the others may be answered already
             choice = DatabaseChoice(None, root / "mirrors", None, None, None)
             with open_bench(f"dir:{root / 'database'},dialect=duckdb", choice, folder / "results", silent()) as bench:
                 system = System("answering", Answering(golds), n_at_once=3)
