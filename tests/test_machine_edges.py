@@ -21,7 +21,8 @@ from bench_core.errors import BenchError, UserError
 from bench_core.llm.clients import ClientOptions
 from bench_core.llm.stage_models import LanguageModelSettings
 from bench_core.machine.disk import check_room
-from sql_bench.mirror.failures import interruptible, storage_failure
+from sql_bench.mirror.failures import storage_failure
+from sql_bench.mirror.interrupting import interruptible
 
 ROOT = Path(__file__).resolve().parents[1]
 NOWHERE = "/dev/null/none"
@@ -46,7 +47,7 @@ def ran(words, cwd, **environment):
 def test_a_signal_while_the_engine_works_is_ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with duckdb.connect() as connection, pytest.raises(KeyboardInterrupt), interruptible():
+        with duckdb.connect() as connection, pytest.raises(KeyboardInterrupt), interruptible(connection):
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             connection.execute(
                 "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range % 7 = b.range % 3"
@@ -56,10 +57,11 @@ def test_a_signal_while_the_engine_works_is_ctrl_c():
 
 
 def test_an_error_that_is_no_signal_stays():
-    with pytest.raises(RuntimeError, match="another"), interruptible():
-        raise RuntimeError("another")
-    with pytest.raises(KeyboardInterrupt), interruptible():
-        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+    with duckdb.connect() as connection:
+        with pytest.raises(RuntimeError, match="another"), interruptible(connection):
+            raise RuntimeError("another")
+        with pytest.raises(KeyboardInterrupt), interruptible(connection):
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
 
 
 def test_a_commit_that_finds_the_disk_full_is_the_disks_fault():

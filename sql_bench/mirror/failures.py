@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,9 +10,6 @@ if TYPE_CHECKING:
 
 DAMAGED = "the database file is damaged"
 """How the sentence of a failure begins that only another import mends."""
-
-_INTERRUPTED = "Query interrupted"
-"""What DuckDB's Python package says, in a RuntimeError, where a signal stopped a query."""
 
 _MOST_CHARACTERS = 200
 
@@ -27,21 +22,6 @@ _CORRUPT = re.compile(
 _FULL = re.compile(r"No space left|disk quota", re.IGNORECASE)
 # The bound on the size of files that a worker sets for itself: that is the statement's temporary file.
 _OWN_BOUND = re.compile(r"File too large", re.IGNORECASE)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C while the engine works be a KeyboardInterrupt; the engine makes errors of its own of it."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
-    except RuntimeError as error:
-        if str(error) != _INTERRUPTED:
-            raise
-        raise KeyboardInterrupt from None
 
 
 def storage_failure(error: duckdb.Error) -> str | None:

@@ -12,7 +12,8 @@ from bench_core.artifacts import file_sha256, locked
 from bench_core.errors import BadFile, BenchError, UserError
 from bench_core.identity import Json
 from sql_bench.mirror.content import column_hashes, quoted, stamp
-from sql_bench.mirror.failures import interruptible, storage_failure
+from sql_bench.mirror.failures import storage_failure
+from sql_bench.mirror.interrupting import interruptible
 from sql_bench.mirror.loading import load_table
 from sql_bench.mirror.mirror import (
     Mirror,
@@ -68,8 +69,7 @@ def import_folder(
             stale.unlink()
         temporary = mirror_path.with_name(f".{mirror_path.name}.{os.getpid()}.partial")
         try:
-            with interruptible():
-                tables, version = _write(temporary, files, schema, progress or (lambda step: None))
+            tables, version = _write(temporary, files, schema, progress or (lambda step: None))
             _sync(temporary)
             # From here to the last line the folder holds no mirror: a kill leaves a file without a description.
             describes_at.unlink(missing_ok=True)
@@ -100,8 +100,9 @@ def _write(
     import duckdb
 
     # No extension is fetched from the network for a file that would need one.
-    offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    with duckdb.connect(str(path), config={**offline, "preserve_insertion_order": True}) as connection:
+    offline: dict[str, bool] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    config: dict[str, str | bool | int | float | list[str]] = {**offline, "preserve_insertion_order": True}
+    with duckdb.connect(str(path), config=config) as connection, interruptible(connection):
         tables = []
         for number, file in enumerate(files, start=1):
             progress(ImportStep(file.table, number, len(files), file.path.stat().st_size))

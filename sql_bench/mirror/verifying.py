@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bench_core.errors import BadFile
 from sql_bench.mirror.content import column_hashes, quoted
-from sql_bench.mirror.failures import interruptible, storage_failure
+from sql_bench.mirror.failures import storage_failure
+from sql_bench.mirror.interrupting import interruptible
 from sql_bench.mirror.mirror import Mirror, MirrorTable, read_description
 from sql_bench.types import Column
 
@@ -42,8 +43,8 @@ def verify_mirror(path: Path) -> Verification:
     mirror = read_description(path)
     try:
         with (
-            interruptible(),
             duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection,
+            interruptible(connection),
         ):
             return Verification(mirror, tuple(_differences(connection, mirror)))
     except duckdb.Error as error:
